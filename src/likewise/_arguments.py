@@ -1,0 +1,134 @@
+"""Checks shared by every public function: names of arguments, ``k``, ``recall``, seeds."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import numbers
+from collections.abc import Callable
+from difflib import get_close_matches
+from typing import Any, ParamSpec, TypeVar
+
+import numpy as np
+
+from likewise.errors import InvalidArgument, InvalidType, UnknownArgument
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+# What users of other libraries type for our words.
+FOREIGN_NAMES = {
+    "top_k": "k",
+    "topk": "k",
+    "limit": "k",
+    "n": "k",
+    "n_results": "k",
+    "n_neighbors": "k",
+    "count": "k",
+    "filter": "where",
+    "filters": "where",
+    "query_filter": "where",
+    "expr": "where",
+    "fields": "using",
+    "field": "using",
+    "max_distance": "radius",
+    "threshold": "radius",
+    "score_threshold": "min_score",
+    "space": "metric",
+    "distance": "metric",
+    "dimension": "dim",
+    "dimensions": "dim",
+    "ndim": "dim",
+    "n_dim": "dim",
+    "embedding_function": "encoder",
+    "model": "encoder",
+    "seed": "random_state",
+    "random_seed": "random_state",
+    "threads": "n_jobs",
+    "n_threads": "n_jobs",
+    "num_threads": "n_jobs",
+    "workers": "n_jobs",
+}
+
+
+def suggest_arguments(function: Callable[P, R]) -> Callable[P, R]:
+    """Make a wrong keyword raise `UnknownArgument` with "did you mean …?".
+
+    The check costs a set difference when keywords are given, nothing otherwise.
+    """
+    parameters = inspect.signature(function).parameters
+    known = {
+        name
+        for name, p in parameters.items()
+        if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) and name != "self"
+    }
+
+    @functools.wraps(function)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+        if not kwargs.keys() <= known:
+            raise unknown_argument(function.__name__, sorted(set(kwargs) - known)[0], known)
+        return function(*args, **kwargs)
+
+    return checked
+
+
+def unknown_argument(function: str, name: str, known: set[str]) -> UnknownArgument:
+    """The error for keyword ``name``, with the nearest name that ``function`` takes."""
+    guess = FOREIGN_NAMES.get(name)
+    if guess not in known:
+        close = get_close_matches(name, known, n=1)
+        guess = close[0] if close else None
+    hint = f"did you mean {guess!r}?" if guess else f"it takes {', '.join(sorted(known))}"
+    return UnknownArgument(f"{function}() has no argument {name!r}; {hint}")
+
+
+def check_k(k: Any) -> int:
+    """``k`` as a positive int, or the error that says why not."""
+    if isinstance(k, (bool, np.bool_)) or not isinstance(k, numbers.Integral):
+        raise InvalidType(
+            f"k must be a positive integer; got {k!r} of type {type(k).__name__}; "
+            "for all rows within a distance use k=None with radius="
+        )
+    if k <= 0:
+        raise InvalidArgument(f"k must be a positive integer; got {k}")
+    return int(k)
+
+
+def check_recall(recall: Any) -> float:
+    """``recall`` as a float in (0, 1]."""
+    if isinstance(recall, (bool, np.bool_)) or not isinstance(recall, numbers.Real):
+        raise InvalidType(f"recall must be a number in (0, 1]; got {recall!r}")
+    if not 0 < recall <= 1:
+        raise InvalidArgument(f"recall must be in (0, 1]; got {recall}")
+    return float(recall)
+
+
+def check_number(name: str, value: Any) -> float:
+    """``value`` as a finite float; ``name`` is the argument's name for the message."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
+        raise InvalidType(f"{name} must be a number; got {value!r} of type {type(value).__name__}")
+    if not np.isfinite(float(value)):
+        raise InvalidArgument(f"{name} must be finite; got {value}")
+    return float(value)
+
+
+def check_count(name: str, value: Any, *, minimum: int = 1) -> int:
+    """``value`` as an int of at least ``minimum``."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Integral):
+        raise InvalidType(
+            f"{name} must be an integer; got {value!r} of type {type(value).__name__}"
+        )
+    if value < minimum:
+        raise InvalidArgument(f"{name} must be at least {minimum}; got {value}")
+    return int(value)
+
+
+def check_jobs(n_jobs: Any) -> int:
+    """``n_jobs`` as a number of threads: None is 1, -1 is all cores."""
+    if n_jobs is None:
+        return 1
+    if n_jobs == -1:
+        import os
+
+        return os.cpu_count() or 1
+    return check_count("n_jobs", n_jobs)

@@ -1,0 +1,253 @@
+"""What a search gives back: `Neighbours` from an index, `Results` from a collection.
+
+Short answers are short arrays: no sentinel ids anywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from likewise.errors import InvalidArgument, MissingExtra
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+IdArray = npt.NDArray[np.int64]
+DistanceArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class SearchInfo:
+    """How an answer was found.
+
+    Attributes:
+        strategy: a short name such as ``exact`` or ``graph``.
+        recall: the estimated share of the true neighbours found; 1.0 when exact.
+        scanned: distances computed, over all queries of the call.
+        seconds: wall time of the search.
+        matching: how many rows pass the filter (all rows when there is none).
+        reason: why the planner chose this strategy, in a sentence.
+        candidates: the strategies weighed with their estimated cost in seconds; filled
+            when ``explain=True``.
+    """
+
+    strategy: str
+    recall: float
+    scanned: int
+    seconds: float
+    matching: int
+    reason: str = ""
+    candidates: dict[str, float] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values, for JSON."""
+        return asdict(self)
+
+
+class Row(NamedTuple):
+    """The neighbours of one query: ids and distances of the same length, nearest first."""
+
+    ids: IdArray
+    distances: DistanceArray
+
+
+class Neighbours(Sequence[Row]):
+    """The neighbours of n queries as flat arrays and offsets; row i is ``neighbours[i]``.
+
+    Args:
+        ids: (total,) positions of the rows found.
+        distances: (total,) their distances, ascending within a query.
+        offsets: (n + 1,) query i owns ``ids[offsets[i]:offsets[i + 1]]``.
+        info: how they were found.
+
+    Example:
+        >>> found = Neighbours([4, 2, 9], [0.1, 0.5, 0.2], [0, 2, 3], info=None)
+        >>> len(found), found[0].ids.tolist()
+        (2, [4, 2])
+        >>> found.ids
+        Traceback (most recent call last):
+        ...
+        likewise.errors.InvalidArgument: the 2 queries have between 1 and 2 neighbours, ...
+    """
+
+    def __init__(
+        self, ids: Any, distances: Any, offsets: Any, info: SearchInfo | None = None
+    ) -> None:
+        self.flat_ids: IdArray = np.asarray(ids, dtype=np.int64)
+        self.flat_distances: DistanceArray = np.asarray(distances, dtype=np.float64)
+        self.offsets: IdArray = np.asarray(offsets, dtype=np.int64)
+        self.info = info
+
+    @classmethod
+    def from_rows(cls, rows: Sequence[Row], info: SearchInfo | None = None) -> Neighbours:
+        """Join one `Row` a query."""
+        offsets = np.zeros(len(rows) + 1, dtype=np.int64)
+        np.cumsum([len(row.ids) for row in rows], out=offsets[1:])
+        if not rows:
+            return cls([], [], offsets, info)
+        return cls(
+            np.concatenate([row.ids for row in rows]),
+            np.concatenate([row.distances for row in rows]),
+            offsets,
+            info,
+        )
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @overload
+    def __getitem__(self, i: int) -> Row: ...
+    @overload
+    def __getitem__(self, i: slice) -> list[Row]: ...
+    def __getitem__(self, i: int | slice) -> Row | list[Row]:
+        if isinstance(i, slice):
+            return [self[j] for j in range(*i.indices(len(self)))]
+        if not -len(self) <= i < len(self):
+            raise IndexError(f"query {i} of {len(self)}")
+        start, stop = self.offsets[i % len(self)], self.offsets[i % len(self) + 1]
+        return Row(self.flat_ids[start:stop], self.flat_distances[start:stop])
+
+    @property
+    def counts(self) -> IdArray:
+        """(n,) how many neighbours each query has."""
+        return np.diff(self.offsets)
+
+    @property
+    def ids(self) -> IdArray:
+        """(n, k) ids; raises when the rows are ragged."""
+        return self.flat_ids.reshape(len(self), self._width())
+
+    @property
+    def distances(self) -> DistanceArray:
+        """(n, k) distances; raises when the rows are ragged."""
+        return self.flat_distances.reshape(len(self), self._width())
+
+    def _width(self) -> int:
+        counts = self.counts
+        if len(counts) == 0:
+            return 0
+        low, high = int(counts.min()), int(counts.max())
+        if low != high:
+            raise InvalidArgument(
+                f"the {len(self)} queries have between {low} and {high} neighbours, which is no "
+                "rectangle; iterate over the rows, or use flat_ids, flat_distances and offsets"
+            )
+        return low
+
+    def __repr__(self) -> str:
+        return f"Neighbours({len(self)} queries, {len(self.flat_ids)} neighbours)"
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One row found.
+
+    Attributes:
+        id: the row's own id, str or int.
+        distance: the metric itself, lower is nearer; None for a fused hit.
+        score: in [0, 1], higher is nearer; the formula is the metric's.
+        text: the row's text, or None.
+        metadata: the row's metadata.
+    """
+
+    id: str | int
+    distance: float | None
+    score: float
+    text: str | None
+    metadata: dict[str, Any]
+
+
+class Results(Sequence[Hit]):
+    """The hits of one query, nearest first, and ``info`` on how they were found.
+
+    Example:
+        >>> hit = Hit("a", 0.25, 0.875, "hello", {"year": 2020})
+        >>> results = Results([hit], SearchInfo("exact", 1.0, 1, 0.0, 1))
+        >>> results.ids, results.scores.tolist(), results.to_dicts()[0]["year"]
+        (['a'], [0.875], 2020)
+    """
+
+    __slots__ = ("_hits", "info")
+
+    def __init__(self, hits: Sequence[Hit], info: SearchInfo) -> None:
+        self._hits = list(hits)
+        self.info = info
+
+    def __len__(self) -> int:
+        return len(self._hits)
+
+    def __iter__(self) -> Iterator[Hit]:
+        return iter(self._hits)
+
+    @overload
+    def __getitem__(self, i: int) -> Hit: ...
+    @overload
+    def __getitem__(self, i: slice) -> list[Hit]: ...
+    def __getitem__(self, i: int | slice) -> Hit | list[Hit]:
+        return self._hits[i]
+
+    @property
+    def ids(self) -> list[str | int]:
+        """The ids, nearest first."""
+        return [hit.id for hit in self._hits]
+
+    @property
+    def distances(self) -> DistanceArray:
+        """(hits,) distances, ascending; NaN for fused hits, which have none."""
+        return np.array(
+            [np.nan if h.distance is None else h.distance for h in self._hits], dtype=np.float64
+        )
+
+    @property
+    def scores(self) -> DistanceArray:
+        """(hits,) scores, descending."""
+        return np.array([hit.score for hit in self._hits], dtype=np.float64)
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """One flat dict a hit: id, distance, score, text, then the metadata.
+
+        A metadata key that carries one of those four names keeps the hit's own value.
+        """
+        return [
+            {
+                **hit.metadata,
+                "id": hit.id,
+                "distance": hit.distance,
+                "score": hit.score,
+                "text": hit.text,
+            }
+            for hit in self._hits
+        ]
+
+    def to_pandas(self) -> pd.DataFrame:
+        """A DataFrame, one row a hit (extra ``pandas``)."""
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise MissingExtra(
+                "to_pandas() needs pandas: pip install 'likewise[pandas]'"
+            ) from error
+        return pd.DataFrame(self.to_dicts())
+
+    def to_arrow(self) -> pa.Table:
+        """An Arrow table, one row a hit (extra ``arrow``)."""
+        try:
+            import pyarrow as pa
+        except ImportError as error:
+            raise MissingExtra("to_arrow() needs pyarrow: pip install 'likewise[arrow]'") from error
+        return pa.Table.from_pylist(self.to_dicts())
+
+    def __repr__(self) -> str:
+        if not self._hits:
+            return f"Results(no hits, {self.info.strategy})"
+        best = self._hits[0]
+        return (
+            f"Results({len(self)} hits, best {best.id!r} score {best.score:.3f}, "
+            f"{self.info.strategy}, recall {self.info.recall:.3f})"
+        )

@@ -1,0 +1,146 @@
+"""The values that flow: arrays of vectors that know their own checks and bytes.
+
+This release has dense float32 vectors. Sparse vectors, bags and Gaussians join here,
+each with the same two duties: refuse what is not a vector, and turn rows to bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from likewise.errors import DimensionMismatch, InvalidType, InvalidVector
+from likewise.metrics import Metric
+
+Float32Array = npt.NDArray[np.float32]
+
+
+def as_dense(
+    values: Any,
+    *,
+    dim: int | None = None,
+    metric: Metric | None = None,
+    what: str = "X",
+    names: Sequence[object] | None = None,
+    expects: str = "",
+) -> Float32Array:
+    """``values`` as a checked, C-contiguous (n, dim) float32 array.
+
+    Args:
+        values: a 2-d array, or a list of 1-d arrays or lists of numbers. A 1-d array of
+            numbers is one row. Booleans and integers are taken as numbers.
+        dim: the number of dimensions each row must have; None takes what comes.
+        metric: refuses a zero vector where the metric compares directions only.
+        what: how the message names the whole, such as ``"collection 'docs', field 'dense'"``.
+        names: how the message names the rows beside their number, such as their ids.
+        expects: why ``dim`` is what it is, for the message: ``"encoder minilm"``.
+
+    Returns:
+        The array; ``values`` itself where it already is one.
+
+    Raises:
+        InvalidType: not numbers.
+        DimensionMismatch: a row of another length.
+        InvalidVector: NaN, infinity, beyond float32, or zero under cosine.
+
+    Example:
+        >>> as_dense([[3, 4], [0, 1]]).dtype
+        dtype('float32')
+        >>> as_dense([[3, float("nan")]], what="X")
+        Traceback (most recent call last):
+        ...
+        likewise.errors.InvalidVector: X: row 0 has NaN in dimension 1; ...
+    """
+    array = _to_array(values, dim, what, names, expects)
+    if dim is not None and array.shape[1] != dim:
+        raise _wrong_dim(what, dim, expects, 0, names, array.shape[1])
+    if array.shape[1] == 0:
+        raise DimensionMismatch(f"{what}: vectors need at least one dimension; row 0 has none")
+    with np.errstate(over="ignore"):
+        dense = np.ascontiguousarray(array, dtype=np.float32)
+    _refuse_non_finite(dense, array, what, names)
+    if metric is not None and metric.unit:
+        zero = ~dense.any(axis=1)
+        if zero.any():
+            row = int(zero.argmax())
+            raise InvalidVector(
+                f"{what}: {_name(row, names)} is a zero vector, which has no direction under "
+                f"{metric.name}; leave the row out or use another metric"
+            )
+    return dense
+
+
+def unit_rows(X: Float32Array) -> Float32Array:
+    """Every row divided by its length; computed in float64, tiny and huge lengths included."""
+    peak = np.abs(X).max(axis=1, keepdims=True).astype(np.float64)
+    scaled = X / peak
+    return np.asarray(scaled / np.linalg.norm(scaled, axis=1, keepdims=True), dtype=np.float32)
+
+
+def to_bytes(row: Float32Array) -> bytes:
+    """One dense row as little-endian float32 bytes, 4 a dimension."""
+    return row.astype("<f4", copy=False).tobytes()
+
+
+def from_bytes(blobs: Sequence[bytes], dim: int) -> Float32Array:
+    """Rows back from `to_bytes`: an (n, dim) array of its own memory."""
+    joined = np.frombuffer(b"".join(blobs), dtype="<f4").astype(np.float32, copy=True)
+    return joined.reshape(len(blobs), dim)
+
+
+def _to_array(
+    values: Any, dim: int | None, what: str, names: Sequence[object] | None, expects: str
+) -> npt.NDArray[Any]:
+    if not isinstance(values, np.ndarray):
+        values = list(values) if not hasattr(values, "__array__") else np.asarray(values)
+    try:
+        array = np.asarray(values)
+    except ValueError:  # rows of different lengths
+        lengths = [int(np.size(row)) for row in values]
+        expected = dim if dim is not None else lengths[0]
+        row = next(i for i, n in enumerate(lengths) if n != expected)
+        raise _wrong_dim(what, expected, expects, row, names, lengths[row]) from None
+    if array.size == 0 and array.ndim < 2:
+        return np.empty((0, dim or 1), dtype=np.float32)
+    if array.dtype.kind not in "fiub":
+        raise InvalidType(
+            f"{what}: expected rows of numbers; got {array.dtype} values such as {array.flat[0]!r}"
+        )
+    if array.ndim == 1:
+        array = array[None, :]
+    if array.ndim != 2:
+        raise DimensionMismatch(f"{what}: expected (n, dim) numbers; got shape {array.shape}")
+    return array
+
+
+def _refuse_non_finite(
+    dense: Float32Array, given: npt.NDArray[Any], what: str, names: Sequence[object] | None
+) -> None:
+    # A sum is finite when all are, and costs one pass; it can overflow, so look closer then.
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.isfinite(dense.sum(dtype=np.float64)):
+            return
+    bad = ~np.isfinite(dense)
+    if not bad.any():
+        return
+    row, column = (int(i) for i in np.argwhere(bad)[0])
+    value = given[row, column]
+    kind = "NaN" if np.isnan(value) else "infinity" if np.isinf(value) else f"{value:g}"
+    where = f"{what}: {_name(row, names)} has {kind} in dimension {column}"
+    raise InvalidVector(f"{where}; every value must be a finite 32-bit number")
+
+
+def _wrong_dim(
+    what: str, dim: int, expects: str, row: int, names: Sequence[object] | None, got: int
+) -> DimensionMismatch:
+    because = f" ({expects})" if expects else ""
+    return DimensionMismatch(
+        f"{what}: rows hold {dim} numbers{because}; {_name(row, names)} has {got}"
+    )
+
+
+def _name(row: int, names: Sequence[object] | None) -> str:
+    return f"row {row}" if names is None else f"row {row} (id {names[row]!r})"
