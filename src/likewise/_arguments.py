@@ -98,7 +98,7 @@ def check_recall(recall: Any) -> float:
     """``recall`` as a float in (0, 1]."""
     if isinstance(recall, (bool, np.bool_)) or not isinstance(recall, numbers.Real):
         raise InvalidType(f"recall must be a number in (0, 1]; got {recall!r}")
-    if not 0 < recall <= 1:
+    if not 0 < float(recall) <= 1:
         raise InvalidArgument(f"recall must be in (0, 1]; got {recall}")
     return float(recall)
 
