@@ -39,6 +39,7 @@ def manifolds(setting: Setting) -> Problem:
 
 
 def fashion(setting: Setting) -> Problem:
+    """The first 20,000 training pictures; queries from the test pictures."""
     rows, kinds = fashion_mnist(setting.data, "train")
     queries, _ = fashion_mnist(setting.data, "t10k")
     name = "Fashion-MNIST pixels, 10 kinds"
@@ -46,12 +47,14 @@ def fashion(setting: Setting) -> Problem:
 
 
 def news(setting: Setting) -> Problem:
+    """6,600 news by the mean of their token vectors; 1,000 others ask."""
     rng = np.random.default_rng([setting.random_state, 4])
-    rows, topics = agnews(setting.data)
+    rows, topics = ag_news(setting.data)
     return _held_out("AG News, mean token vectors, 4 topics", rows, topics, 1_000, rng, real=True)
 
 
 def words(setting: Setting) -> Problem:
+    """10,925 words by direction; 1,000 others ask."""
     rng = np.random.default_rng([setting.random_state, 5])
     rows = glove(setting.data)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
@@ -60,6 +63,7 @@ def words(setting: Setting) -> Problem:
 
 
 def descriptors(setting: Setting) -> Problem:
+    """4,000 descriptors; 1,000 others ask."""
     rng = np.random.default_rng([setting.random_state, 6])
     rows = sift(setting.data)
     name = "SIFT descriptors, 20 k-means cells"
@@ -84,5 +88,5 @@ def _cells(rows: FloatRows, setting: Setting) -> Labels:
 
 def frame(dimension: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:
     """(dimension, 64) orthonormal rows in random directions."""
-    frame: npt.NDArray[np.float64] = np.linalg.qr(rng.normal(size=(SPACE, dimension)))[0].T
-    return frame
+    columns: npt.NDArray[np.float64] = np.linalg.qr(rng.normal(size=(SPACE, dimension)))[0]
+    return columns.T
