@@ -229,10 +229,7 @@ def _outcome(
     shifts: list[Shift],
     efforts: tuple[int, ...],
 ) -> Outcome:
-    from scipy.stats import spearmanr
-
-    lowest = [float(recalls[:, 0].mean()) for _, recalls in by_dimension.values()]
-    trend = float(spearmanr(list(by_dimension), lowest).statistic)
+    trend = _trend(by_dimension)
     any_real = any(s.problem.real for s in shifts)  # the quick form has generated vectors only
     candidates = [s for s in shifts if s.sure and s.problem.real == any_real]
     widest = max(candidates, key=lambda s: s.gap, default=None)
@@ -255,6 +252,16 @@ def _outcome(
         ],
         _notes(shifts),
     )
+
+
+def _trend(by_dimension: dict[int, tuple[float, Recalls]]) -> float:
+    """The rank correlation of dimension and recall at the lowest effort; 0 when it is level."""
+    from scipy.stats import spearmanr
+
+    lowest = [float(recalls[:, 0].mean()) for _, recalls in by_dimension.values()]
+    if len(set(lowest)) == 1:
+        return 0.0
+    return float(spearmanr(list(by_dimension), lowest).statistic)
 
 
 def _measured(
