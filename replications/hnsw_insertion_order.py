@@ -8,15 +8,14 @@ at random, or one category after the other?
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from replications import _insertion_order_figures as figures
 from replications.data import FloatRows, Labels
 from replications.problems import (
-    SPACE,
     Problem,
     descriptors,
     fashion,
@@ -31,7 +30,6 @@ from replications.protocol import (
     Progress,
     Replication,
     Setting,
-    Table,
     Verdict,
 )
 
@@ -40,37 +38,7 @@ GRAPHS = ((8, 40), (16, 128))  # (M, efConstruction): a lean graph, and a common
 EFFORTS = (10, 20, 40, 80, 160, 320)
 DIMENSIONS = (2, 4, 8, 16, 32, 48, 64)
 ORDERS = ("LID falling", "LID rising", "random", "by category")
-ASKED_SHIFT = 0.12
 PROBLEMS = [manifolds, fashion, news, words, descriptors]
-Recalls = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Curve:
-    """(seeds, efforts) recall@10 of one insertion order of one problem in one graph."""
-
-    problem: Problem
-    graph: tuple[int, int]
-    order: str
-    recalls: Recalls
-
-
-@dataclass(frozen=True, slots=True)
-class Shift:
-    """The widest gap between two orders at one effort, and the spread it must exceed."""
-
-    problem: Problem
-    graph: tuple[int, int]
-    effort: int
-    best: str
-    worst: str
-    gap: float
-    spread: float
-
-    @property
-    def sure(self) -> bool:
-        """Whether the gap exceeds twice the standard deviation of the difference over seeds."""
-        return self.gap > 2 * self.spread
 
 
 def run(setting: Setting) -> Outcome:
@@ -79,7 +47,7 @@ def run(setting: Setting) -> Outcome:
     seeds = 2 if setting.quick else 5
     by_dimension = _by_dimension(setting, efforts, seeds)
     curves = list(_by_order(setting, efforts, seeds))
-    shifts = [s for group in _grouped(curves) for s in _shifts(group, efforts)]
+    shifts = [s for group in figures.grouped(curves) for s in figures.shifts_of(group, efforts)]
     return _outcome(by_dimension, curves, shifts, efforts)
 
 
@@ -88,7 +56,7 @@ def run(setting: Setting) -> Outcome:
 
 def _by_dimension(
     setting: Setting, efforts: tuple[int, ...], seeds: int
-) -> dict[int, tuple[float, Recalls]]:
+) -> dict[int, tuple[float, figures.Recalls]]:
     """Per dimension: the median local intrinsic dimension and (seeds, efforts) recall."""
     from likewise.explain import local_intrinsic_dimension
 
@@ -111,7 +79,7 @@ def _by_dimension(
     return found
 
 
-def _by_order(setting: Setting, efforts: tuple[int, ...], seeds: int) -> Iterator[Curve]:
+def _by_order(setting: Setting, efforts: tuple[int, ...], seeds: int) -> Iterator[figures.Curve]:
     from likewise.explain import local_intrinsic_dimension
 
     setting.progress.say("recall against insertion order")
@@ -138,7 +106,7 @@ def _by_order(setting: Setting, efforts: tuple[int, ...], seeds: int) -> Iterato
                 ]
                 done += 1
                 progress.step(done, steps, f"{problem.name}, {graph}, {order}")
-                yield Curve(problem, graph, order, np.array(recalls))
+                yield figures.Curve(problem, graph, order, np.array(recalls))
 
 
 def _insertion(
@@ -206,35 +174,18 @@ def _true_radius(problem: Problem) -> npt.NDArray[np.float64]:
 # -- what it says -------------------------------------------------------------------
 
 
-def _grouped(curves: list[Curve]) -> Iterator[list[Curve]]:
-    """The curves of one problem and one graph together."""
-    for start in range(0, len(curves), len(ORDERS)):
-        yield curves[start : start + len(ORDERS)]
-
-
-def _shifts(group: list[Curve], efforts: tuple[int, ...]) -> Iterator[Shift]:
-    for column, effort in enumerate(efforts):
-        means = [curve.recalls[:, column].mean() for curve in group]
-        best, worst = group[int(np.argmax(means))], group[int(np.argmin(means))]
-        spread = np.hypot(best.recalls[:, column].std(ddof=1), worst.recalls[:, column].std(ddof=1))
-        gap = float(max(means) - min(means))
-        yield Shift(
-            group[0].problem, group[0].graph, effort, best.order, worst.order, gap, float(spread)
-        )
-
-
 def _outcome(
-    by_dimension: dict[int, tuple[float, Recalls]],
-    curves: list[Curve],
-    shifts: list[Shift],
+    by_dimension: dict[int, tuple[float, figures.Recalls]],
+    curves: list[figures.Curve],
+    shifts: list[figures.Shift],
     efforts: tuple[int, ...],
 ) -> Outcome:
-    trend = _trend(by_dimension)
+    trend = figures.trend(by_dimension)
     any_real = any(s.problem.real for s in shifts)  # the quick form has generated vectors only
     candidates = [s for s in shifts if s.sure and s.problem.real == any_real]
     widest = max(candidates, key=lambda s: s.gap, default=None)
     gap = widest.gap if widest is not None else 0.0
-    falls, moves = trend <= -0.9, gap >= ASKED_SHIFT
+    falls, moves = trend <= -0.9, gap >= figures.ASKED_SHIFT
     if falls and moves:
         verdict = Verdict.REPRODUCED
     elif falls or widest is not None:
@@ -243,125 +194,15 @@ def _outcome(
         verdict = Verdict.NOT_REPRODUCED
     return Outcome(
         verdict,
-        _reason(trend, widest),
-        _measured(by_dimension, efforts, widest),
+        figures.reason(trend, widest),
+        figures.measured(by_dimension, efforts, widest),
         [
-            _dimension_table(by_dimension, efforts),
-            _summary_table(shifts),
-            *(_order_table(group, efforts) for group in _grouped(curves)),
+            figures.dimension_table(by_dimension, efforts, GRAPHS[0]),
+            figures.summary_table(shifts),
+            *(figures.order_table(group, efforts) for group in figures.grouped(curves)),
         ],
-        _notes(shifts),
+        figures.notes(shifts),
     )
-
-
-def _trend(by_dimension: dict[int, tuple[float, Recalls]]) -> float:
-    """The rank correlation of dimension and recall at the lowest effort; 0 when it is level."""
-    from scipy.stats import spearmanr
-
-    lowest = [float(recalls[:, 0].mean()) for _, recalls in by_dimension.values()]
-    if len(set(lowest)) == 1:
-        return 0.0
-    return float(spearmanr(list(by_dimension), lowest).statistic)
-
-
-def _measured(
-    by_dimension: dict[int, tuple[float, Recalls]], efforts: tuple[int, ...], widest: Shift | None
-) -> str:
-    first, *_, last = by_dimension
-    ends = [by_dimension[d][1][:, 0].mean() for d in (first, last)]
-    part = (
-        f"recall@10 at ef {efforts[0]} goes from {ends[0]:.3f} ({first} dimensions) to "
-        f"{ends[1]:.3f} ({last}); "
-    )
-    if widest is None:
-        return part + "no order differs from another by more than two standard deviations"
-    return part + (
-        f"the order of insertion moves it by up to {100 * widest.gap:.1f} points "
-        f"({widest.problem.name}, M {widest.graph[0]}, ef {widest.effort}: {widest.best} above "
-        f"{widest.worst})"
-    )
-
-
-def _reason(trend: float, widest: Shift | None) -> str:
-    rank = f"rank correlation of dimension and recall {trend:.2f} (asked: at most -0.9)"
-    if widest is None:
-        return f"{rank}; no sure shift by order"
-    return (
-        f"{rank}; widest sure shift by order {100 * widest.gap:.1f} points, standard deviation "
-        f"{100 * widest.spread:.1f} (asked: {100 * ASKED_SHIFT:.0f} points on real vectors)"
-    )
-
-
-def _dimension_table(
-    by_dimension: dict[int, tuple[float, Recalls]], efforts: tuple[int, ...]
-) -> Table:
-    m, construction = GRAPHS[0]
-    return Table(
-        f"Recall@10 by intrinsic dimension: Gaussians in {SPACE} dimensions, random order, "
-        f"M {m}, efConstruction {construction}, mean ± standard deviation over seeds",
-        ("dimension", "median LID", *(f"ef {e}" for e in efforts)),
-        [
-            (str(dimension), f"{lid:.1f}", *_cells_of(recalls))
-            for dimension, (lid, recalls) in by_dimension.items()
-        ],
-    )
-
-
-def _summary_table(shifts: list[Shift]) -> Table:
-    rows = []
-    for start in {(s.problem.name, s.graph): None for s in shifts}:
-        ours = [s for s in shifts if (s.problem.name, s.graph) == start]
-        widest = max(ours, key=lambda s: s.gap)
-        rows.append(
-            (
-                start[0],
-                f"{start[1][0]}, {start[1][1]}",
-                str(widest.effort),
-                widest.best,
-                widest.worst,
-                f"{100 * widest.gap:.1f}",
-                "yes" if widest.sure else "no",
-            )
-        )
-    return Table(
-        "The widest shift by order on each set",
-        ("vectors", "M, efC", "at ef", "best order", "worst order", "points", "beyond 2 sd"),
-        rows,
-    )
-
-
-def _order_table(group: list[Curve], efforts: tuple[int, ...]) -> Table:
-    problem, (m, construction) = group[0].problem, group[0].graph
-    size = f"{len(problem.rows):,} rows, {problem.rows.shape[1]} dimensions"
-    return Table(
-        f"{problem.name} ({size}); M {m}, efConstruction {construction}",
-        ("order", *(f"ef {e}" for e in efforts)),
-        [(curve.order, *_cells_of(curve.recalls)) for curve in group],
-    )
-
-
-def _cells_of(recalls: Recalls) -> list[str]:
-    means, spreads = recalls.mean(axis=0), recalls.std(axis=0, ddof=1)
-    return [f"{m:.3f} ± {s:.3f}" for m, s in zip(means, spreads, strict=True)]
-
-
-def _notes(shifts: list[Shift]) -> list[str]:
-    sure = [s for s in shifts if s.sure]
-    falling = sum(s.best == "LID falling" for s in sure)
-    rising = sum(s.worst == "LID rising" for s in sure)
-    category = sum(s.worst == "by category" for s in sure)
-    return [
-        f"Of {len(shifts)} settings (vectors, graph, ef), {len(sure)} show a shift beyond two "
-        f"standard deviations; there falling LID is best in {falling}, rising LID worst in "
-        f"{rising}, category by category worst in {category}.",
-        "The paper used vectors of current text and image models and the defaults of vector "
-        "databases; here they are pixels, mean token vectors, word vectors and descriptors, "
-        "smaller sets, one implementation (faiss), one thread.",
-        "Rows are added one call each: faiss sorts the rows of a call by level and shuffles "
-        "them, so adding all at once has no order to study.",
-        "A seed draws the levels and shuffles what an order leaves open. The orders by LID are "
-        "otherwise fixed, so their spread is that of the levels alone.",
-    ]
 
 
 REPLICATION = Replication(

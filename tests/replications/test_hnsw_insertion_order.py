@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from replications import _insertion_order_figures as figures
 from replications import hnsw_insertion_order as study
 from replications.data import DataFolder
 from replications.problems import manifolds
@@ -52,7 +53,7 @@ def test_full_effort_finds_everything(quick):
 
 def curve(problem, order, means):
     spread = np.array([-0.01, 0.0, 0.01])[:, None]
-    return study.Curve(problem, (8, 40), order, np.array([means]) + spread)
+    return figures.Curve(problem, (8, 40), order, np.array([means]) + spread)
 
 
 @pytest.mark.parametrize(
@@ -73,5 +74,5 @@ def test_the_verdict_follows_the_rule(quick, by_dimension, rising, verdict):
     curves = [
         curve(problem, order, [rising if order == "LID rising" else 0.9]) for order in study.ORDERS
     ]
-    shifts = list(study._shifts(curves, (10,)))
+    shifts = list(figures.shifts_of(curves, (10,)))
     assert study._outcome(recalls, curves, shifts, (10,)).verdict is verdict
