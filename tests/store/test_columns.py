@@ -113,11 +113,12 @@ def test_take_by_mask_and_nothing() -> None:
 
 
 def test_integers_beyond_floats_are_exact() -> None:
-    values = [2**53, 2**53 + 1, float(2**53), 2**63 - 1, 2**63, float(2**63), 10**400]
+    values = [2**53, 2**53 + 1, float(2**53), 2**63 - 1, 2**63, float(2**63), 10**400, -(10**400)]
     column = {"a": Column.from_values(values)}
     for pivot in values:
-        where = F("a") > pivot
-        assert answer(where, column, len(values)) == [value > pivot for value in values]
+        above, upto = F("a") > pivot, F("a") <= pivot
+        assert answer(above, column, len(values)) == [value > pivot for value in values]
+        assert answer(upto, column, len(values)) == [value <= pivot for value in values]
 
 
 @given(st.lists(st.sampled_from(STRINGS)), st.sampled_from(STRINGS))
