@@ -1,0 +1,308 @@
+"""Rows as the user gives them, checked and turned to what the database keeps.
+
+Nothing is written before a whole batch has passed: `prepare` either returns everything that
+a transaction needs, or raises naming the row.
+"""
+
+from __future__ import annotations
+
+import numbers
+import uuid
+import zlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from likewise.encode import Encoder
+from likewise.errors import DuplicateId, InvalidRow, InvalidType
+from likewise.metrics import resolve
+from likewise.store import metadata
+from likewise.store.settings import Settings, VectorField
+from likewise.vectors import Float32Array, as_dense, to_bytes
+
+Id = str | int
+Row = Mapping[str, Any]
+
+#: Keys of a row that are not metadata.
+OWN_KEYS = frozenset({"id", "text", "vector", "vectors"})
+INT64 = 2**63
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Checked rows, column by column.
+
+    Attributes:
+        ids: one a row.
+        texts: the texts, or None.
+        metadata: JSON texts.
+        given: bit i is set where the row itself brought the i-th vector field.
+        vectors: per field (n, dim) float32.
+        paths: every metadata path that occurs.
+    """
+
+    ids: list[Id]
+    texts: list[str | None]
+    metadata: list[str]
+    given: list[int]
+    vectors: list[Float32Array]
+    paths: set[str]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def records(self, first_row: int) -> list[tuple[int, Id, str | None, str, int, int]]:
+        """The rows of the table ``rows``, numbered from ``first_row``."""
+        return [
+            (first_row + i, id_, text, meta, given, crc)
+            for i, (id_, text, meta, given, crc) in enumerate(
+                zip(self.ids, self.texts, self.metadata, self.given, self.checksums(), strict=True)
+            )
+        ]
+
+    def checksums(self) -> list[int]:
+        """CRC-32 of everything a row keeps, by which `check` finds a flipped bit."""
+        return [
+            row_checksum(id_, text, meta, [vectors[i].data for vectors in self.vectors])
+            for i, (id_, text, meta) in enumerate(
+                zip(self.ids, self.texts, self.metadata, strict=True)
+            )
+        ]
+
+
+def row_checksum(
+    id_: Id, text: str | None, meta: str, vectors: Iterable[bytes | memoryview]
+) -> int:
+    """The checksum kept in ``rows.crc``: of the id, text, metadata and vectors, in that order."""
+    crc = zlib.crc32(f"{type(id_).__name__}\0{id_}\0{text!r}\0{meta}".encode())
+    for blob in vectors:
+        crc = zlib.crc32(blob, crc)
+    return crc
+
+
+def as_rows(rows: Any) -> list[Row]:
+    """A list of dicts from whatever holds rows: a DataFrame, an Arrow table, an iterable.
+
+    A missing value of a DataFrame (NaN, NaT, NA) is a missing value here; its index is left out.
+
+    Raises:
+        InvalidType: not rows, such as a single dict or a string.
+    """
+    if isinstance(rows, (Mapping, str, bytes)):
+        raise InvalidType(
+            f"rows must be a list (or other iterable) of dicts; got one {type(rows).__name__}; "
+            "put it in a list"
+        )
+    if hasattr(rows, "to_pylist"):  # Arrow
+        return list(rows.to_pylist())
+    if hasattr(rows, "to_dicts"):  # polars, and our own Results
+        return list(rows.to_dicts())
+    if hasattr(rows, "columns") and hasattr(rows, "to_dict"):  # pandas
+        kept = rows.astype(object).where(rows.notna(), None)
+        return list(kept.to_dict("records"))
+    try:
+        return list(rows)
+    except TypeError:
+        raise InvalidType(
+            f"rows must be an iterable of dicts, a DataFrame or an Arrow table; "
+            f"got {type(rows).__name__}"
+        ) from None
+
+
+def check_id(value: Any, where: str) -> Id:
+    """An id as the str or int it stays.
+
+    Raises:
+        InvalidRow: another type, an integer beyond 64 bits, or no Unicode.
+    """
+    if isinstance(value, str):
+        return _unicode(str(value), where, "id")
+    if isinstance(value, numbers.Integral) and not isinstance(value, (bool, np.bool_)):
+        if not -INT64 <= int(value) < INT64:
+            raise InvalidRow(f"{where}: an integer id must fit 64 bits; got {value}; use a string")
+        return int(value)
+    raise InvalidRow(
+        f"{where}: an id must be a str or an int; got {value!r} of type {type(value).__name__}"
+    )
+
+
+def prepare(
+    rows: Any,
+    settings: Settings,
+    encoders: Mapping[str, Callable[[], Encoder | None]],
+    name: str,
+    progress: Callable[[int, int], None] | None = None,
+) -> Batch:
+    """Check every row and make what the database keeps of them.
+
+    Args:
+        rows: see `as_rows`.
+        settings: of the collection.
+        encoders: per vector field, what gets its encoder when a text must be encoded.
+        name: of the collection, for messages.
+        progress: called with (done, total) while texts are encoded.
+
+    Raises:
+        InvalidRow and its children: which row, which key, what was expected.
+    """
+    listed = as_rows(rows)
+    collection = f"collection {name!r}"
+    ids: list[Id] = []
+    texts: list[str | None] = []
+    metadata_texts: list[str] = []
+    paths: set[str] = set()
+    for number, row in enumerate(listed):
+        where = f"{collection}, row {number}"
+        if not isinstance(row, Mapping):
+            raise InvalidType(
+                f"{where}: a row must be a dict; got {type(row).__name__}; "
+                "vectors go under the key 'vector'"
+            )
+        id_ = row.get("id")
+        ids.append(uuid.uuid4().hex if id_ is None else check_id(id_, where))
+        where = f"{where} (id {ids[-1]!r})"
+        texts.append(_check_text(row.get("text"), where))
+        rest = {key: value for key, value in row.items() if key not in OWN_KEYS}
+        metadata_texts.append(metadata.encode(rest, where=where))
+        paths.update(metadata.flatten(rest))
+    _refuse_duplicates(ids, collection)
+    given = [0] * len(listed)
+    vectors: list[Float32Array] = []
+    to_encode: list[list[int]] = []
+    for position, (field, spec) in enumerate(settings.fields.items()):
+        column = _field_values(listed, ids, field, settings, collection)
+        for i, value in enumerate(column):
+            given[i] |= (value is not None) << position
+        where = f"{collection}, field {field!r}"
+        spec_vectors, missing = _brought(column, texts, ids, spec, where)
+        vectors.append(spec_vectors)
+        to_encode.append(missing)
+    # Only now, when nothing else can be wrong, the long part.
+    for i, field in enumerate(settings.fields):
+        encoder = encoders[field]() if to_encode[i] else None
+        if encoder is not None:
+            chosen = [str(texts[row]) for row in to_encode[i]]
+            vectors[i][to_encode[i]] = encoder.encode(chosen, progress=progress)
+    return Batch(ids, texts, metadata_texts, given, vectors, paths)
+
+
+def _check_text(text: Any, where: str) -> str | None:
+    if text is None:
+        return None
+    if not isinstance(text, str):
+        raise InvalidRow(f"{where}: text must be a str; got {type(text).__name__}")
+    return _unicode(str(text), where, "text")
+
+
+def _unicode(text: str, where: str, what: str) -> str:
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise InvalidRow(
+                f"{where}: the {what} holds half a surrogate pair, which no file can keep; "
+                "decode it with errors='replace'"
+            ) from None
+    return text
+
+
+def _refuse_duplicates(ids: Sequence[Id], collection: str) -> None:
+    if len(set(ids)) == len(ids):
+        return
+    first: dict[Id, int] = {}
+    for number, id_ in enumerate(ids):
+        if id_ in first:
+            raise DuplicateId(
+                f"{collection}: id {id_!r} stands twice in one batch, in rows {first[id_]} and "
+                f"{number}; nothing was written"
+            )
+        first[id_] = number
+
+
+def _field_values(
+    rows: Sequence[Row], ids: Sequence[Id], field: str, settings: Settings, collection: str
+) -> list[Any]:
+    """What each row brings for ``field``, or None."""
+    default = field == settings.default_field
+    values = [row.get("vector") if default else None for row in rows]
+    for i, row in enumerate(rows):
+        named = row.get("vectors")
+        if named is None:
+            continue
+        where = f"{collection}, row {i} (id {ids[i]!r})"
+        if not isinstance(named, Mapping):
+            raise InvalidRow(f"{where}: vectors must be a dict of field to vector")
+        unknown = [key for key in named if key not in settings.fields]
+        if unknown:
+            raise InvalidRow(
+                f"{where}: no vector field {unknown[0]!r}; there are {', '.join(settings.fields)}"
+            )
+        if named.get(field) is not None:
+            if values[i] is not None:
+                raise InvalidRow(f"{where}: 'vector' and 'vectors' both bring field {field!r}")
+            values[i] = named[field]
+    return values
+
+
+def _brought(
+    values: list[Any],
+    texts: Sequence[str | None],
+    ids: Sequence[Id],
+    field: VectorField,
+    where: str,
+) -> tuple[Float32Array, list[int]]:
+    """The vectors that rows bring, checked, and the rows whose text must be encoded."""
+    missing = [i for i, value in enumerate(values) if value is None]
+    for i in missing:
+        _require_encodable(i, texts[i], ids[i], field, where)
+    brought = [i for i, value in enumerate(values) if value is not None]
+    vectors = np.empty((len(values), field.dim or 0), dtype=np.float32)
+    if brought:
+        checked = as_dense(
+            _flat([values[i] for i in brought], brought, ids, where),
+            dim=field.dim,
+            metric=resolve(field.metric or "cosine"),
+            what=where,
+            names=[ids[i] for i in brought],
+            expects=f"encoder {field.encoder_name}" if field.encoder else "",
+        )
+        if not missing:
+            return checked, missing
+        vectors[brought] = checked
+    return vectors, missing
+
+
+def _flat(values: list[Any], numbers_: list[int], ids: Sequence[Id], where: str) -> list[Any]:
+    """Each value as a 1-d array; a nested or scalar one is refused by its row."""
+    arrays = []
+    for i, value in zip(numbers_, values, strict=True):
+        try:
+            array = np.asarray(value)
+        except ValueError:
+            array = np.empty((0, 0))
+        if array.ndim != 1 or array.dtype.kind not in "fiub":
+            raise InvalidRow(
+                f"{where}: row {i} (id {ids[i]!r}) must bring a flat list of numbers; "
+                f"got {value!r:.60}"
+            )
+        arrays.append(array)
+    return arrays
+
+
+def _require_encodable(
+    i: int, text: str | None, id_: Id, field: VectorField, where: str
+) -> None:
+    row = f"{where}: row {i} (id {id_!r})"
+    if field.encoder is None:
+        raise InvalidRow(f"{row} brings no vector, and the field has no encoder for its text")
+    if text is None or not text.strip():
+        raise InvalidRow(
+            f"{row} brings neither a vector nor a text for encoder {field.encoder_name}"
+        )
+
+
+def blobs(batch: Batch, position: int) -> list[bytes]:
+    """The bytes of one vector field, a row each."""
+    return [to_bytes(row) for row in batch.vectors[position]]

@@ -1,0 +1,656 @@
+"""`Collection`: durable rows and vectors, and the questions one can ask of them.
+
+The class holds the parts together and checks what users give; the work is done in the
+modules it imports.
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import sqlite3
+import threading
+import time
+import weakref
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, overload
+
+import numpy as np
+
+from likewise._arguments import (
+    check_count,
+    check_k,
+    check_number,
+    check_recall,
+    suggest_arguments,
+)
+from likewise.encode import Encoder, get_encoder
+from likewise.errors import (
+    CollectionClosed,
+    InvalidArgument,
+    InvalidType,
+    ReadOnly,
+    UnknownField,
+)
+from likewise.filters import Filter, parse
+from likewise.index import CostModel
+from likewise.metrics import resolve
+from likewise.results import Hit, Results, SearchInfo
+from likewise.store import describe, maintenance, writing
+from likewise.store.batch import Batch, Id, check_id, prepare
+from likewise.store.database import Database
+from likewise.store.lock import WriterLock
+from likewise.store.measuring import measure_recall
+from likewise.store.query_log import QueryLog
+from likewise.store.reading import fetch, fetch_hits, walk
+from likewise.store.reports import CompactReport, Finding, RecallReport, RepairReport
+from likewise.store.sealing import Progress, Sealer
+from likewise.store.searching import Found, Selected, find, select
+from likewise.store.settings import Settings
+from likewise.store.view import OlderTransaction, View, ViewKeeper, read_settings, read_state
+from likewise.vectors import Float32Array, as_dense, from_bytes
+
+Where = Filter | str | Mapping[str, Any] | None
+
+_open_collections: weakref.WeakSet[Collection] = weakref.WeakSet()
+
+
+class Collection:
+    """Rows in one directory, searchable by likeness. Made by ``create``, ``open``, ``restore``.
+
+    Safe to use from several threads. Everything acknowledged is on disk; every index is a
+    cache that is rebuilt from the database when it must be.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        database: Database,
+        encoders: Mapping[str, Encoder],
+        timeout: float,
+        costs: CostModel | None,
+    ) -> None:
+        self.path = path
+        self.name = path.name
+        self._database = database
+        self._cache = path / maintenance.CACHE
+        self._lock = WriterLock(path / "writer.lock", timeout)
+        self._keeper = ViewKeeper(self._cache)
+        self._sealer = Sealer(database, self._keeper, self._cache, costs)
+        self._writing = threading.RLock()
+        self._encoders = dict(encoders)
+        self._fields = self.settings  # what never changes of them: the vector fields
+        self._log = QueryLog()
+        self._closed = False
+        _open_collections.add(self)
+
+    # -- what it is --------------------------------------------------------------------
+
+    @property
+    def read_only(self) -> bool:
+        """Whether writes are refused."""
+        return self._database.read_only
+
+    @property
+    def settings(self) -> Settings:
+        """Fields, metrics and switches, as they are now."""
+        with self._database.read() as connection:
+            return read_settings(connection)
+
+    def __len__(self) -> int:
+        with self._database.read() as connection:
+            return read_state(connection).live
+
+    def __repr__(self) -> str:
+        if self._closed:
+            return f"Collection({self.name!r}, closed)"
+        return f"Collection({self.name!r}, {len(self)} rows)"
+
+    def info(self) -> dict[str, Any]:
+        """What there is to know: rows, bytes, fields, segments, recall curves. Plain values."""
+        with self._viewing() as (connection, view):
+            return describe.describe(self.path, view, connection)
+
+    # -- changing it -------------------------------------------------------------------
+
+    @suggest_arguments
+    def add(self, rows: Any, *, progress: Progress | None = None) -> list[Id]:
+        """Add rows; all of them, or none.
+
+        Args:
+            rows: dicts, a DataFrame, an Arrow table, or any iterable of dicts. ``id`` (str or
+                int) is made when missing; ``text``, ``vector`` and ``vectors`` have meaning;
+                every other key is metadata.
+            progress: called with (done, total) while texts are encoded.
+
+        Returns:
+            The ids, in the order of the rows. The rows are on disk by then.
+
+        Raises:
+            DuplicateId: an id is there already, or twice in the batch.
+            InvalidRow and its children: something is wrong with a row; it is named.
+            ReadOnly, CollectionLocked, StorageFailed: it cannot be written.
+
+        Cost: the encoder's, and about 20 microseconds a row of 384 numbers.
+        """
+        return self._write(rows, replace=False, progress=progress)
+
+    @suggest_arguments
+    def upsert(self, rows: Any, *, progress: Progress | None = None) -> list[Id]:
+        """As `add`, but a row whose id is there already takes its place, whole."""
+        return self._write(rows, replace=True, progress=progress)
+
+    @suggest_arguments
+    def delete(self, ids: Any = None, *, where: Where = None) -> int:
+        """Delete the rows with these ids, or those that pass a filter (both: that are in both).
+
+        Args:
+            ids: one id or several; unknown ones are ignored.
+            where: a filter.
+
+        Returns:
+            How many rows were deleted.
+
+        Raises:
+            InvalidArgument: neither is given; ``delete(where="…")`` or `ids` must say what.
+            ReadOnly, CollectionLocked, StorageFailed: it cannot be written.
+        """
+        self._refuse_read_only()
+        condition = _parse(where)
+        if ids is None and condition is None:
+            raise InvalidArgument("delete() needs ids= or where=; to delete all, drop the directory")
+        wanted = None if ids is None else _ids(ids)
+        with self._writing:
+            self._lock.acquire()
+            rows = self._rows_of(wanted, condition)
+            if not rows:
+                return 0
+            with self._database.write() as connection:
+                count = writing.remove(connection, rows, len(read_settings(connection).fields))
+                writing.commit_number(connection)
+            self._committed()
+        return count
+
+    @suggest_arguments
+    def index_field(self, name: str) -> None:
+        """Keep a mapped column of this metadata path, so that new filters on it are fast.
+
+        Raises:
+            UnknownField: no row has ever had it.
+        """
+        self._refuse_read_only()
+        if not isinstance(name, str):
+            raise InvalidType(f"index_field takes the name of a field; got {name!r}")
+        with self._writing:
+            self._lock.acquire()
+            with self._database.write() as connection:
+                describe.add_indexed_field(connection, name, self.name)
+            self._sealer.add_columns()
+
+    @suggest_arguments
+    def log_queries(self, enabled: bool) -> None:
+        """Switch the keeping of recent query vectors on or off (see ``create``)."""
+        self._refuse_read_only()
+        if not isinstance(enabled, bool):
+            raise InvalidType(f"log_queries takes True or False; got {enabled!r}")
+        with self._writing:
+            self._lock.acquire()
+            with self._database.write() as connection:
+                describe.set_query_logging(connection, enabled)
+            self._log.clear()
+
+    # -- asking it ---------------------------------------------------------------------
+
+    @suggest_arguments
+    def get(self, ids: Any, *, vectors: bool = False) -> list[dict[str, Any]]:
+        """The rows with these ids, in the order asked; missing ones are left out.
+
+        Args:
+            ids: one id or several, any number.
+            vectors: also give vectors that an encoder made; those that a row brought itself
+                are always there.
+        """
+        wanted = _ids(ids)
+        found: dict[Id, dict[str, Any]] = {}
+        for chunk in writing.chunks(wanted):
+            with self._database.read() as connection:
+                settings = read_settings(connection)
+                found |= fetch(connection, settings, chunk, vectors)
+        return [found[id_] for id_ in wanted if id_ in found]
+
+    @suggest_arguments
+    def count(self, where: Where = None) -> int:
+        """How many rows there are, or pass the filter: exactly."""
+        condition = _parse(where)
+        with self._viewing() as (connection, view):
+            return select(view, condition, connection).matching
+
+    @suggest_arguments
+    def rows(self, *, batch: int = 1000, vectors: bool = True) -> Iterator[dict[str, Any]]:
+        """Every row, in the order of writing, page by page.
+
+        Each page is read in a transaction of its own, so that a long walk does not keep the
+        write-ahead log from being cut; rows changed meanwhile are seen as they are then.
+        """
+        size = check_count("batch", batch)
+        return walk(self._database, size, vectors)
+
+    @overload
+    def search(self, query: str | Mapping[str, Any], k: int | None = ..., **options: Any) -> Results: ...
+    @overload
+    def search(self, query: Any, k: int | None = ..., **options: Any) -> Any: ...
+    @suggest_arguments
+    def search(
+        self,
+        query: Any,
+        k: int | None = 10,
+        *,
+        where: Where = None,
+        radius: float | None = None,
+        min_score: float | None = None,
+        recall: float | None = None,
+        exact: bool = False,
+        using: str | Sequence[str] | None = None,
+        explain: bool = False,
+    ) -> Any:
+        """The rows most alike.
+
+        Args:
+            query: a string, a 1-d vector, or ``{"id": …}`` for more like that row (itself left
+                out). A list of strings or a 2-d array is a batch.
+            k: how many; None, with ``radius`` or ``min_score``, for all within.
+            where: a filter, in one of its three spellings.
+            radius: no farther than this distance (inclusive).
+            min_score: no lower than this score (inclusive).
+            recall: the share of the true neighbours to aim at, in (0, 1]; None is the
+                collection's default.
+            exact: find the true neighbours, whatever it costs.
+            using: the vector field; None is the default one.
+            explain: fill ``info.candidates`` with the strategies weighed and their cost.
+
+        Returns:
+            `Results`, nearest first: ``min(k, matching)`` hits unless a limit cuts them short.
+            A batch gives a list of them.
+
+        Raises:
+            InvalidType, InvalidArgument: an impossible argument.
+            InvalidFilter, UnknownField: ``where`` cannot be read, or names no field.
+            InvalidVector, DimensionMismatch: the query is no vector of the field.
+            MissingExtra, EncoderMismatch: a text that cannot be encoded.
+        """
+        started = time.perf_counter()
+        limits = _Limits(k, radius, min_score, recall, exact)
+        condition = _parse(where)
+        if not isinstance(explain, bool):
+            raise InvalidType(f"explain must be True or False; got {explain!r}")
+        field = _field(using, self._fields)
+        queries, like, single = self._queries(query, field)
+        with self._viewing() as (connection, view):
+            excluded = None
+            if like is not None:
+                excluded, queries = _vector_of(connection, view.settings, field, like, self.name)
+            selected = select(view, condition, connection)
+            if excluded is not None:
+                selected = selected.without(view, excluded)
+            found = self._find(view, selected, field, queries, limits)
+            hits = fetch_hits(connection, found.rows, view.settings.fields[field])
+        if limits.min_score is not None:
+            hits = [[hit for hit in row if hit.score >= limits.min_score] for row in hits]
+        self._log.note(view.settings, field, queries, like, self.read_only)
+        info = SearchInfo(
+            found.strategy,
+            found.recall,
+            found.scanned,
+            time.perf_counter() - started,
+            found.matching,
+            found.reason,
+            found.candidates if explain else {},
+        )
+        results = [Results(row, info) for row in hits]
+        return results[0] if single else results
+
+    @suggest_arguments
+    def recall(
+        self, k: int = 10, *, using: str | None = None, queries: int = 200
+    ) -> RecallReport:
+        """Measure recall now: the usual search against the exact one.
+
+        Args:
+            k: neighbours a query.
+            using: the vector field; None is the default one.
+            queries: how many to ask: logged queries of users if there are any, and rows
+                drawn by a hash of their id, each left out of its own answer and moved half
+                way to a near neighbour, since a graph finds its own rows too easily.
+
+        Returns:
+            `RecallReport`; a collection that is scanned exactly has recall 1.
+        """
+        depth, count = check_k(k), check_count("queries", queries)
+        with self._viewing() as (connection, view):
+            field = _field(using, view.settings)
+            return measure_recall(connection, view, field, depth, count)
+
+    # -- keeping it --------------------------------------------------------------------
+
+    @suggest_arguments
+    def seal(self, *, progress: Progress | None = None) -> None:
+        """Index everything and measure the recall curves, now; returns when it is done."""
+        self._refuse_read_only()
+        with self._writing:
+            self._lock.acquire()
+            self._flush_log()
+            self._sealer.seal(progress)
+
+    def check(self) -> list[Finding]:
+        """Read everything and say what is not as it should be; empty when all is well."""
+        with self._database.read() as connection:
+            settings = read_settings(connection)
+            findings = list(maintenance.check_database(connection, settings))
+        with self._viewing() as (connection, view):
+            findings += maintenance.check_cache(
+                self._cache, view, self._keeper.problems, connection
+            )
+        return findings
+
+    @suggest_arguments
+    def repair(self, *, progress: Progress | None = None) -> RepairReport:
+        """Rebuild what caches are damaged from the database, and index the rest.
+
+        A damaged database is beyond it: what remains is in the report.
+        """
+        self._refuse_read_only()
+        started = time.perf_counter()
+        with self._writing:
+            self._lock.acquire()
+            rebuilt = self._sealer.rebuild(progress)
+        return RepairReport(rebuilt, self.check(), time.perf_counter() - started)
+
+    @suggest_arguments
+    def compact(self, *, progress: Progress | None = None) -> CompactReport:
+        """Write everything anew without what was deleted, so that its bytes are gone.
+
+        Deleted rows are overwritten in the database at once (``secure_delete``); this also
+        rewrites the caches, forgets logged queries, and cuts the write-ahead log. A reader in
+        the middle of a search can keep the log; the report then says so.
+        """
+        self._refuse_read_only()
+        started = time.perf_counter()
+        with self._writing:
+            self._lock.acquire()
+            before = maintenance.directory_bytes(self.path)
+            self._log.clear()
+            with self._sealer.paused():
+                with self._database.write() as connection:
+                    connection.execute("DELETE FROM queries")
+                self._sealer.rewrite(progress)
+                with self._database.alone() as connection:
+                    connection.execute("VACUUM")
+                    erased = maintenance.cut_log(connection)
+            after = maintenance.directory_bytes(self.path)
+        message = "" if erased else (
+            "another process was reading, so the write-ahead log still holds old pages; "
+            "run compact again when it is done"
+        )
+        seconds = time.perf_counter() - started
+        return CompactReport(len(self), before, after, erased, message, seconds)
+
+    def snapshot(self, path: Any) -> Path:
+        """A consistent copy in a new directory ``path``, made while others go on working.
+
+        It is a collection itself; ``restore`` copies it back.
+
+        Raises:
+            CollectionExists: ``path`` is there already.
+        """
+        if not isinstance(path, (str, Path)):
+            raise InvalidType(f"path must be a string or a Path; got {type(path).__name__}")
+        return self.copy_to(Path(path).expanduser().absolute())
+
+    def copy_to(self, target: Path) -> Path:
+        """`snapshot` to an absolute path; also what ``restore`` does."""
+        with self._sealer.paused():
+            with self._viewing() as (_, view):
+                pass
+            maintenance.copy_collection(self._database, self.path, target, view)
+        return target
+
+    def close(self) -> None:
+        """Finish what must be finished and let go; a second call does nothing."""
+        with self._writing:
+            if self._closed:
+                return
+            try:
+                if self._lock.held:
+                    self._flush_log()
+                    self._sealer.close()
+            finally:
+                self._closed = True
+                self._database.close()
+                self._lock.release()
+                self._keeper.forget()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # -- inside ------------------------------------------------------------------------
+
+    @contextmanager
+    def _viewing(self) -> Iterator[tuple[sqlite3.Connection, View]]:
+        """One read transaction, and the view of exactly its commit."""
+        while True:
+            with self._database.read() as connection:
+                try:
+                    view = self._keeper.current(connection)
+                except OlderTransaction:
+                    continue
+                yield connection, view
+                return
+
+    def _refuse_read_only(self) -> None:
+        if self._closed:
+            raise CollectionClosed(f"collection {self.name!r} is closed; open it again")
+        if self.read_only:
+            raise ReadOnly(
+                f"collection {self.name!r} was opened with read_only=True; open it without to write"
+            )
+
+    def _write(self, rows: Any, *, replace: bool, progress: Progress | None) -> list[Id]:
+        self._refuse_read_only()
+        batch = self._prepare(rows, progress)
+        if not len(batch):
+            return []
+        with self._writing:
+            self._lock.acquire()
+            with self._database.write() as connection:
+                if replace:
+                    old = [row for row, _ in writing.rows_of(connection, batch.ids)]
+                    writing.remove(connection, old, len(batch.vectors))
+                writing.insert(connection, batch, self.name)
+                self._log.write(connection)
+                writing.commit_number(connection)
+            self._committed()
+        return list(batch.ids)
+
+    def _prepare(self, rows: Any, progress: Progress | None) -> Batch:
+        encoders = {name: functools.partial(self._encoder, name) for name in self._fields.fields}
+        return prepare(rows, self._fields, encoders, self.name, progress)
+
+    def _committed(self) -> None:
+        with self._database.read() as connection:
+            self._sealer.committed(describe.tail_rows(connection, self._keeper))
+
+    def _encoder(self, field: str) -> Encoder | None:
+        """The encoder of ``field``, checked against the fingerprint; None when it has none."""
+        spec = self._fields.fields[field]
+        if spec.encoder is None:
+            return None
+        if field not in self._encoders:
+            encoder = get_encoder(spec.encoder)
+            describe.check_fingerprint(encoder, spec, field, self.name)
+            self._encoders[field] = encoder
+        return self._encoders[field]
+
+    def _queries(self, query: Any, field: str) -> tuple[Float32Array, Id | None, bool]:
+        """(m, dim) vectors; the id of a "more like this"; whether there is a single query."""
+        spec = self._fields.fields[field]
+        empty = np.empty((0, spec.dim or 0), dtype=np.float32)
+        if isinstance(query, str):
+            return self._encode([query], field), None, True
+        if isinstance(query, Mapping):
+            if set(query) != {"id"}:
+                raise InvalidArgument(
+                    f"a query dict must be {{'id': …}}; got the keys {sorted(map(str, query))}"
+                )
+            return empty, check_id(query["id"], "the query"), True
+        if isinstance(query, Iterable) and not isinstance(query, np.ndarray):
+            query = list(query)
+            if query and all(isinstance(item, str) for item in query):
+                return self._encode(query, field), None, False
+        single = np.ndim(query[0] if isinstance(query, list) and query else query) == (
+            0 if isinstance(query, list) else 1
+        )
+        if isinstance(query, list) and not query:
+            raise InvalidArgument("the query is empty; give a text, a vector or {'id': …}")
+        vectors = as_dense(
+            query,
+            dim=spec.dim,
+            metric=resolve(spec.metric or "cosine"),
+            what=f"collection {self.name!r}, field {field!r}, query",
+            expects=f"encoder {spec.encoder_name}" if spec.encoder else "",
+        )
+        return vectors, None, single
+
+    def _encode(self, texts: list[str], field: str) -> Float32Array:
+        encoder = self._encoder(field)
+        if encoder is None:
+            raise InvalidArgument(
+                f"collection {self.name!r}, field {field!r} has no encoder for text; "
+                "give a vector, or make the collection with encoder="
+            )
+        return np.stack([encoder.encode_query(text) for text in texts])
+
+    def _find(
+        self, view: View, selected: Selected, field: str, queries: Float32Array, limits: _Limits
+    ) -> Found:
+        metric = resolve(view.settings.fields[field].metric or "cosine")
+        return find(
+            view,
+            selected,
+            field,
+            queries,
+            k=limits.k,
+            radius=limits.within(metric.from_score),
+            recall=view.settings.recall if limits.recall is None else limits.recall,
+            exact=limits.exact,
+        )
+
+    def _rows_of(self, ids: list[Id] | None, where: Filter | None) -> list[int]:
+        """Row numbers of live rows that are among ``ids`` and pass ``where``."""
+        with self._viewing() as (connection, view):
+            chosen: set[int] | None = None
+            if where is not None:
+                selected = select(view, where, connection)
+                chosen = {
+                    int(row)
+                    for rows, mask in zip(view.parts, selected.masks, strict=True)
+                    for row in (rows if mask is None else rows[mask])
+                }
+            if ids is not None:
+                named = {row for row, _ in writing.rows_of(connection, ids)}
+                chosen = named if chosen is None else chosen & named
+        return sorted(chosen or ())
+
+    def _flush_log(self) -> None:
+        if self._log.pending:
+            with self._database.write() as connection:
+                self._log.write(connection)
+
+
+class _Limits:
+    """The checked limits of one search."""
+
+    __slots__ = ("exact", "k", "min_score", "radius", "recall")
+
+    def __init__(self, k: Any, radius: Any, min_score: Any, recall: Any, exact: Any) -> None:
+        if k is None and radius is None and min_score is None:
+            raise InvalidArgument("k=None asks for all rows within a limit; give radius= too")
+        if not isinstance(exact, bool):
+            raise InvalidType(f"exact must be True or False; got {exact!r}")
+        self.k = None if k is None else check_k(k)
+        self.radius = None if radius is None else check_number("radius", radius)
+        self.min_score = None if min_score is None else check_number("min_score", min_score)
+        self.recall = None if recall is None else check_recall(recall)
+        self.exact = exact
+
+    def within(self, from_score: Any) -> float | None:
+        """The distance that both limits allow; the score itself is looked at afterwards."""
+        if self.min_score is None:
+            return self.radius
+        if self.min_score > 1:
+            raise InvalidArgument(f"min_score must be at most 1; got {self.min_score}")
+        reach = float(from_score(self.min_score))
+        reach += 1e-9 * max(1.0, abs(reach))  # rounding must not lose a hit at the limit
+        nearest = reach if self.radius is None else min(reach, self.radius)
+        return nearest if np.isfinite(nearest) else (1e300 if nearest > 0 else -1e300)
+
+
+@functools.lru_cache(maxsize=256)
+def _parse_text(where: str) -> Filter | None:
+    return parse(where)
+
+
+def _parse(where: Where) -> Filter | None:
+    return _parse_text(where) if isinstance(where, str) else parse(where)
+
+
+def _ids(ids: Any) -> list[Id]:
+    if isinstance(ids, (str, int, np.integer)) and not isinstance(ids, bool):
+        ids = [ids]
+    if isinstance(ids, Mapping) or not isinstance(ids, Iterable):
+        raise InvalidType(f"ids must be an id or a list of ids; got {ids!r:.80}")
+    return [check_id(id_, "ids") for id_ in ids]
+
+
+def _field(using: Any, settings: Settings) -> str:
+    if using is None:
+        return settings.default_field
+    if not isinstance(using, str) and isinstance(using, Sequence) and len(using) == 1:
+        using = using[0]
+    if not isinstance(using, str) or using not in settings.fields:
+        raise UnknownField(
+            f"using={using!r}: name one vector field; there are {', '.join(settings.fields)}"
+        )
+    return using
+
+
+def _vector_of(
+    connection: sqlite3.Connection, settings: Settings, field: str, id_: Id, name: str
+) -> tuple[int, Float32Array]:
+    """The row number and vector of the row that more is wanted of."""
+    position = list(settings.fields).index(field)
+    found = connection.execute(
+        f"SELECT row, data FROM rows JOIN vectors_{position} USING (row) WHERE id = ?", (id_,)
+    ).fetchone()
+    if found is None:
+        raise InvalidArgument(f"collection {name!r} has no row with id {id_!r} to search like")
+    return found[0], from_bytes([found[1]], settings.fields[field].dim or 0)
+
+
+@atexit.register
+def _close_all() -> None:
+    for collection in list(_open_collections):
+        collection.close()
+
+
+__all__ = ["Collection", "Hit"]

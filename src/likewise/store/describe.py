@@ -1,0 +1,119 @@
+"""What a collection says of itself, and the switches that change its settings."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from likewise.encode import Encoder
+from likewise.errors import EncoderMismatch, UnknownField
+from likewise.index import Graph
+from likewise.store.maintenance import directory_bytes
+from likewise.store.schema import FORMAT
+from likewise.store.segments import Segment
+from likewise.store.settings import Settings, VectorField
+from likewise.store.view import View, ViewKeeper, read_settings
+from likewise.store.writing import commit_number
+
+
+def describe(path: Path, view: View, connection: sqlite3.Connection) -> dict[str, Any]:
+    """The answer of `Collection.info`."""
+    known = [r[0] for r in connection.execute("SELECT path FROM known_fields ORDER BY path")]
+    return {
+        "name": path.name,
+        "path": str(path),
+        "format": FORMAT,
+        "rows": view.live,
+        "bytes": directory_bytes(path),
+        "default_recall": view.settings.recall,
+        "log_queries": view.settings.log_queries,
+        "fields": {
+            name: {
+                "dim": field.dim,
+                "metric": field.metric,
+                "encoder": field.encoder_name,
+                "fingerprint": field.fingerprint,
+            }
+            for name, field in view.settings.fields.items()
+        },
+        "metadata_fields": {
+            name: {"indexed": name in view.settings.indexed} for name in known
+        },
+        "segments": [_segment(segment) for segment in view.segments],
+        "tail_rows": len(view.tail),
+        "recall": _curves(view),
+    }
+
+
+def _segment(segment: Segment) -> dict[str, Any]:
+    return {
+        "number": segment.entry.number,
+        "rows": len(segment),
+        "bytes": sum(segment.entry.files.values()),
+        "indexes": {name: index.name for name, index in segment.indexes.items()},
+        "damaged": list(segment.damaged),
+    }
+
+
+def _curves(view: View) -> dict[str, list[dict[str, Any]]]:
+    """Per field, the recall curve of each segment that has a graph."""
+    return {
+        name: [
+            {"segment": segment.entry.number, **index.curve.to_dict()}
+            for segment in view.segments
+            if isinstance(index := segment.indexes[name], Graph) and index.curve is not None
+        ]
+        for name in view.settings.fields
+    }
+
+
+def tail_rows(connection: sqlite3.Connection, keeper: ViewKeeper) -> int:
+    """At most how many rows are in no segment: counted by row numbers, without reading them."""
+    found = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'rows'").fetchone()
+    return (int(found[0]) if found else 0) - keeper.sealed_up_to()
+
+
+def add_indexed_field(connection: sqlite3.Connection, name: str, collection: str) -> None:
+    """Note in the settings that ``name`` is kept as a column (inside a transaction).
+
+    Raises:
+        UnknownField: no row has ever had it.
+    """
+    settings = read_settings(connection)
+    known = [r[0] for r in connection.execute("SELECT path FROM known_fields ORDER BY path")]
+    if name not in known:
+        raise UnknownField(
+            f"collection {collection!r}: no row has had a field {name!r}; "
+            f"there are {', '.join(known) or 'none'}"
+        )
+    if name not in settings.indexed:
+        _save(connection, replace(settings, indexed=(*settings.indexed, name)))
+
+
+def set_query_logging(connection: sqlite3.Connection, enabled: bool) -> None:
+    """Switch the log on or off; off also empties it (inside a transaction)."""
+    _save(connection, replace(read_settings(connection), log_queries=enabled))
+    if not enabled:
+        connection.execute("DELETE FROM queries")
+
+
+def _save(connection: sqlite3.Connection, settings: Settings) -> None:
+    connection.execute("UPDATE state SET settings = ?", (settings.dumps(),))
+    commit_number(connection)
+
+
+def check_fingerprint(encoder: Encoder, spec: VectorField, field: str, name: str) -> None:
+    """Refuse an encoder that is not the one that filled the field.
+
+    Raises:
+        EncoderMismatch: names both.
+    """
+    if encoder.fingerprint != spec.fingerprint:
+        filled = spec.fingerprint or "vectors that the rows brought"
+        raise EncoderMismatch(
+            f"collection {name!r}, field {field!r} was filled by {filled}; got encoder "
+            f"{encoder.fingerprint}. Vectors of two encoders cannot be compared: use the first, "
+            "or make a new field or collection"
+        )

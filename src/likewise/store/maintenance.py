@@ -1,0 +1,222 @@
+"""Reading everything to see whether it is sound, and copying it whole."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from likewise._arrays import DamagedFile, sync_directory, verify_arrays
+from likewise.errors import CollectionExists
+from likewise.store import metadata
+from likewise.store.batch import row_checksum
+from likewise.store.database import FILE_NAME, Database
+from likewise.store.manifest import FILE_NAME as MANIFEST
+from likewise.store.reports import Finding
+from likewise.store.schema import vector_table
+from likewise.store.settings import Settings
+from likewise.store.view import View, read_state
+
+CACHE = "cache"
+PAGE = 1000
+RESTORE = "restore a snapshot with likewise.restore(snapshot, path)"
+
+
+def check_database(connection: sqlite3.Connection, settings: Settings) -> Iterator[Finding]:
+    """Read every row and vector; compare checksums, counts and sizes."""
+    for (line,) in connection.execute("PRAGMA integrity_check"):
+        if line != "ok":
+            yield Finding("database", f"SQLite reports: {line}; {RESTORE}", "error", FILE_NAME)
+    yield from _check_rows(connection, settings)
+    yield from _check_orphans(connection, settings)
+    live = read_state(connection).live
+    count = connection.execute("SELECT count(*) FROM rows").fetchone()[0]
+    if live != count:
+        yield Finding(
+            "row_count", f"{count} rows are there; {live} should be; {RESTORE}", "error", FILE_NAME
+        )
+
+
+def _check_rows(connection: sqlite3.Connection, settings: Settings) -> Iterator[Finding]:
+    tables = [vector_table(i) for i in range(len(settings.fields))]
+    columns = "".join(f", {table}.data" for table in tables)
+    joins = "".join(f" LEFT JOIN {table} USING (row)" for table in tables)
+    known = {record[0] for record in connection.execute("SELECT path FROM known_fields")}
+    cursor = connection.execute(
+        f"SELECT row, id, text, metadata, rows.crc{columns} FROM rows{joins} ORDER BY row"
+    )
+    while page := cursor.fetchmany(PAGE):
+        for _, id_, text, meta, crc, *vectors in page:
+            yield from _check_row(id_, text, meta, crc, vectors, settings, known)
+
+
+def _check_row(
+    id_: str | int,
+    text: str | None,
+    meta: str,
+    crc: int,
+    vectors: list[bytes | None],
+    settings: Settings,
+    known: set[str],
+) -> Iterator[Finding]:
+    where = f"id {id_!r}"
+    sizes = {name: 4 * (field.dim or 0) for name, field in settings.fields.items()}
+    for (name, size), vector in zip(sizes.items(), vectors, strict=True):
+        if vector is None or len(vector) != size:
+            found = "no vector" if vector is None else f"{len(vector)} bytes of {size}"
+            yield Finding("vector_missing", f"{where}: field {name!r} has {found}", "error", where)
+    if row_checksum(id_, text, meta, [v for v in vectors if v is not None]) != crc:
+        yield Finding(
+            "row_checksum", f"{where}: the row is not what was written; {RESTORE}", "error", where
+        )
+        return
+    unknown = metadata.flatten(metadata.decode(meta)).keys() - known
+    if unknown:
+        yield Finding(
+            "unknown_field", f"{where}: field {min(unknown)!r} is not on record", "error", where
+        )
+
+
+def _check_orphans(connection: sqlite3.Connection, settings: Settings) -> Iterator[Finding]:
+    for position, name in enumerate(settings.fields):
+        orphans = connection.execute(
+            f"SELECT count(*) FROM {vector_table(position)} WHERE row NOT IN (SELECT row FROM rows)"
+        ).fetchone()[0]
+        if orphans:
+            yield Finding(
+                "orphaned_vector", f"field {name!r}: {orphans} vectors have no row", "error", name
+            )
+    buried = connection.execute(
+        "SELECT count(*) FROM tombstones WHERE row IN (SELECT row FROM rows)"
+    ).fetchone()[0]
+    if buried:
+        yield Finding(
+            "buried_row", f"{buried} rows are there and marked as deleted", "error", FILE_NAME
+        )
+
+
+def check_cache(
+    cache: Path, view: View, problems: tuple[str, ...], connection: sqlite3.Connection
+) -> Iterator[Finding]:
+    """Read every cache file; compare checksums, and rows and vectors with the database."""
+    for problem in problems:
+        yield Finding("damaged_cache", f"{problem}; repair() rebuilds it", "warning", CACHE)
+    for segment in view.segments:
+        if segment.damaged:
+            continue
+        sound = True
+        for name in segment.entry.files:
+            try:
+                verify_arrays(cache / name)
+            except (DamagedFile, OSError) as error:
+                sound = False
+                yield Finding("damaged_cache", f"{error}; repair() rebuilds it", "warning", name)
+        if sound:
+            yield from _compare(view, segment.entry.number, connection)
+
+
+def _compare(view: View, number: int, connection: sqlite3.Connection) -> Iterator[Finding]:
+    """A segment's live rows against the database: the same numbers, the same vectors."""
+    part, segment = next(
+        (i, s) for i, s in enumerate(view.segments) if s.entry.number == number
+    )
+    alive = view.alive[part]
+    mask = np.ones(len(segment), dtype=np.bool_) if alive is None else alive
+    for position, name in enumerate(view.settings.fields):
+        vectors = segment.vectors(name)
+        wrong, seen = 0, 0
+        cursor = connection.execute(
+            f"SELECT row, data FROM {vector_table(position)} WHERE row BETWEEN ? AND ? "
+            "ORDER BY row",
+            (segment.entry.first_row, segment.entry.last_row),
+        )
+        while page := cursor.fetchmany(PAGE):
+            for row, data in page:
+                place = int(np.searchsorted(segment.rows, row))
+                there = place < len(segment) and segment.rows[place] == row and mask[place]
+                wrong += not there or vectors[place].tobytes() != data
+                seen += bool(there)
+        wrong += int(np.count_nonzero(mask)) - seen
+        if wrong:
+            yield Finding(
+                "stale_cache",
+                f"segment {number}, field {name!r}: {wrong} rows do not agree with the database; "
+                "repair() rebuilds it",
+                "warning",
+                f"segment {number}",
+            )
+
+
+def copy_collection(database: Database, source: Path, target: Path, view: View) -> None:
+    """A consistent copy of a collection in use, made aside and renamed.
+
+    The cache is copied as far as it is whole; what is missing is rebuilt at need.
+
+    Raises:
+        CollectionExists: ``target`` is there already.
+    """
+    refuse_existing(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    aside = target.with_name(f".{target.name}.{os.getpid()}.new")
+    shutil.rmtree(aside, ignore_errors=True)
+    try:
+        (aside / CACHE).mkdir(parents=True)
+        # The cache first: the database copied after it still has every tombstone it needs,
+        # or states a later manifest, and then the copy's cache is rebuilt.
+        for name in [*sorted(view.manifest.files), MANIFEST]:
+            try:
+                shutil.copy2(source / CACHE / name, aside / CACHE / name)
+            except FileNotFoundError:
+                continue
+        with database.read() as connection:
+            copy = sqlite3.connect(aside / FILE_NAME)
+            try:
+                connection.execute("SELECT seq FROM state").fetchone()
+                connection.backup(copy)
+            finally:
+                copy.close()
+        _sync_tree(aside)
+        os.rename(aside, target)
+        sync_directory(target.parent)
+    except BaseException:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise
+
+
+def refuse_existing(target: Path) -> None:
+    """Raise when ``target`` holds anything."""
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise CollectionExists(f"{target} is there already; give another path, or remove it")
+
+
+def directory_bytes(path: Path) -> int:
+    """The size of all files below ``path``."""
+    total = 0
+    for file in path.rglob("*"):
+        try:
+            total += file.stat().st_size if file.is_file() else 0
+        except FileNotFoundError:
+            continue
+    return total
+
+
+def cut_log(connection: sqlite3.Connection) -> bool:
+    """Fold the write-ahead log back and cut it to nothing; False when a reader is in the way."""
+    busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    return not busy
+
+
+def _sync_tree(path: Path) -> None:
+    for file in path.rglob("*"):
+        if file.is_file():
+            with open(file, "rb") as handle:
+                os.fsync(handle.fileno())
+        else:
+            sync_directory(file)
+    sync_directory(path)
+
+

@@ -1,0 +1,130 @@
+"""Recall on demand: what the usual search finds of what the exact one finds."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+import zlib
+
+import numpy as np
+import numpy.typing as npt
+
+from likewise.results import Row
+from likewise.store.query_log import logged_queries
+from likewise.store.reports import RecallReport
+from likewise.store.searching import Found, Selected, find
+from likewise.store.view import View
+from likewise.vectors import Float32Array
+
+#: Rows whose hash is among the smallest of this many per query asked are looked at.
+RESAMPLES = 500
+
+
+def measure_recall(
+    connection: sqlite3.Connection, view: View, field: str, k: int, count: int
+) -> RecallReport:
+    """Ask ``count`` queries twice; see `Collection.recall`."""
+    dim = view.settings.fields[field].dim or 0
+    logged = logged_queries(connection, field, dim)[-count:]
+    rows = _drawn_rows(connection, view, count - len(logged) // 2 if len(logged) else count)
+    queries: list[tuple[Float32Array, Selected]] = []
+    everything = Selected(view.alive, view.live)
+    for row in rows:
+        queries.append(_moved(view, everything, field, row))
+    queries += [(query[None, :], everything) for query in logged]
+    queries = queries[-count:]
+    target = view.settings.recall
+    shares, estimates, strategies = [], [], []
+    seconds = np.zeros(2)
+    for query, selected in queries:
+        usual, took = _timed(view, selected, field, query, k, target, exact=False)
+        truth, exact_took = _timed(view, selected, field, query, k, target, exact=True)
+        shares.append(_share(usual.rows[0], truth.rows[0]))
+        estimates.append(usual.recall)
+        strategies.append(usual.strategy)
+        seconds += took, exact_took
+    low, high = _interval(np.array(shares))
+    mean = seconds / max(1, len(queries))
+    sources = ["rows"] * bool(rows) + ["logged"] * bool(len(logged))
+    return RecallReport(
+        field=field,
+        k=k,
+        target=target,
+        recall=float(np.mean(shares)) if shares else 1.0,
+        interval=(low, high),
+        queries=len(queries),
+        source="+".join(sources) or "none",
+        strategy=max(set(strategies), key=strategies.count) if strategies else "exact",
+        estimate=float(np.mean(estimates)) if estimates else 1.0,
+        seconds=float(mean[0]),
+        exact_seconds=float(mean[1]),
+    )
+
+
+def _drawn_rows(connection: sqlite3.Connection, view: View, count: int) -> list[int]:
+    """Live row numbers with the smallest hashes of their ids."""
+    hashed = [
+        (zlib.crc32(repr(id_).encode()), repr(id_), row)
+        for row, id_ in connection.execute("SELECT row, id FROM rows")
+    ]
+    return [row for _, _, row in sorted(hashed)[:count]]
+
+
+def _moved(
+    view: View, everything: Selected, field: str, row: int
+) -> tuple[Float32Array, Selected]:
+    """A query near the row but not in any graph: half way to one of its nearest ten."""
+    place = view.locate(row)
+    if place is None:
+        raise RuntimeError(f"row {row} is not in its own view")
+    vector = _vector_at(view, field, *place)
+    others = everything.without(view, row)
+    near = find(
+        view, others, field, vector[None, :], k=10, radius=None, recall=1.0, exact=True
+    ).rows[0]
+    if not len(near.ids):
+        return vector[None, :], others
+    neighbour = view.locate(int(near.ids[row % len(near.ids)]))
+    if neighbour is None:
+        return vector[None, :], others
+    middle = (vector + _vector_at(view, field, *neighbour)) / np.float32(2)
+    return (middle if middle.any() else vector)[None, :], others
+
+
+def _vector_at(view: View, field: str, part: int, position: int) -> npt.NDArray[np.float32]:
+    if part < len(view.segments):
+        vector: npt.NDArray[np.float32] = view.segments[part].vectors(field)[position]
+        return vector
+    tail: npt.NDArray[np.float32] = view.tail.prepared[field].rows[position]
+    return tail
+
+
+def _timed(
+    view: View,
+    selected: Selected,
+    field: str,
+    query: Float32Array,
+    k: int,
+    recall: float,
+    *,
+    exact: bool,
+) -> tuple[Found, float]:
+    started = time.perf_counter()
+    found = find(view, selected, field, query, k=k, radius=None, recall=recall, exact=exact)
+    return found, time.perf_counter() - started
+
+
+def _share(usual: Row, truth: Row) -> float:
+    """The share of the true neighbours found; a row as near as the last true one counts."""
+    if not len(truth.ids):
+        return 1.0
+    reach = truth.distances[-1] + 1e-9 * max(1.0, abs(truth.distances[-1]))
+    return float(min(1.0, np.count_nonzero(usual.distances <= reach) / len(truth.ids)))
+
+
+def _interval(shares: npt.NDArray[np.float64]) -> tuple[float, float]:
+    if not len(shares):
+        return 1.0, 1.0
+    draws = np.random.default_rng(0).choice(shares, (RESAMPLES, len(shares)))
+    low, high = np.quantile(draws.mean(axis=1), [0.025, 0.975])
+    return float(low), float(high)

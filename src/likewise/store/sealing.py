@@ -1,0 +1,382 @@
+"""Sealing: the tail becomes a segment, small segments become larger ones.
+
+The tail is written out once it is past `TAIL_ROWS`, together with the segments before it
+that are not much larger (so each row is indexed about log n times in all). A segment with
+many dead rows, a damaged file or a missing index is written anew. Nobody waits for it: a
+thread of the writing process does it when writes pause, `seal` does it now, and `close` leaves
+at least short tiers behind, so that processes that write one row and exit do not leave an
+ever longer tail.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import sqlite3
+import threading
+import time
+import warnings
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from likewise._arrays import save_arrays
+from likewise.errors import CacheWarning, LikewiseError
+from likewise.index import CostModel, Graph, Index
+from likewise.index.exact import Exact
+from likewise.store.database import Database
+from likewise.store.columns import Column
+from likewise.store.field_columns import read_columns
+from likewise.store.manifest import FILE_NAME, Manifest, SegmentEntry, write_manifest
+from likewise.store.segments import Segment, read_rows, rows_file
+from likewise.store.settings import Settings
+from likewise.store.view import View, ViewKeeper, read_state
+from likewise.vectors import Float32Array
+
+RowArray = npt.NDArray[np.int64]
+Progress = Callable[[int, int], None]
+
+#: A longer tail is sealed in the background.
+TAIL_ROWS = 4096
+#: Smaller segments are scanned: a graph would not be faster.
+GRAPH_ROWS = 2048
+#: `close` builds graphs of at most this many rows (a few seconds); larger ones are left to
+#: the next long-lived writer, to `seal` or to `compact`.
+CLOSE_ROWS = 8192
+#: A segment with more than this share of dead rows is written anew.
+DEAD_SHARE = 0.25
+#: The background thread starts when nothing was committed for so long, or has waited so long.
+QUIET_SECONDS, PATIENCE_SECONDS = 0.25, 10.0
+
+_CACHE_FILE = re.compile(r"\d{6,}\.|\.")
+
+
+class _Stopped(Exception):
+    """`close` asked the sealer to leave."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """Segments ``first`` to ``stop`` (and the tail, when ``tail``) become one segment."""
+
+    first: int
+    stop: int
+    tail: bool
+    graph: bool
+
+
+class Sealer:
+    """Builds the cache of one collection; used by the one process that holds the writer lock.
+
+    Args:
+        database, keeper: of the collection.
+        cache: the folder of derived files.
+        costs: the planner's constants for new graphs; None has them measured.
+    """
+
+    def __init__(
+        self, database: Database, keeper: ViewKeeper, cache: Path, costs: CostModel | None
+    ) -> None:
+        self._database = database
+        self._keeper = keeper
+        self._cache = cache
+        self._costs = costs
+        self._working = threading.RLock()
+        self._stop = threading.Event()
+        self._wake = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._last_commit = 0.0
+
+    # -- when --------------------------------------------------------------------------
+
+    def committed(self, tail_rows: int) -> None:
+        """Told after each commit how long the tail may be; starts the thread when it is long."""
+        self._last_commit = time.monotonic()
+        if tail_rows <= TAIL_ROWS:
+            return
+        if self._thread is None or not self._thread.is_alive():
+            self._thread = threading.Thread(
+                target=self._in_background, name="likewise-sealer", daemon=True
+            )
+            self._thread.start()
+        self._wake.set()
+
+    def close(self) -> None:
+        """Stop the thread, then leave short tiers behind where the tail is long."""
+        thread = self._thread
+        if thread is None:
+            return
+        self._stop.set()
+        self._wake.set()
+        thread.join()
+        self._stop.clear()
+        self._thread = None
+        with self._working:
+            self._work(force_tail=False, graph_rows=CLOSE_ROWS, progress=None)
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Hold sealing off, for work that needs the cache to itself."""
+        with self._working:
+            yield
+
+    def _in_background(self) -> None:
+        while not self._stop.is_set():
+            self._wake.wait()
+            self._wake.clear()
+            self._wait_for_quiet()
+            try:
+                with self._working:
+                    self._work(force_tail=False, graph_rows=None, progress=self._check_stop)
+            except _Stopped:
+                return
+            except (LikewiseError, OSError) as error:
+                if not self._stop.is_set():
+                    warnings.warn(
+                        f"collection {self._cache.parent.name!r} could not be indexed: {error}; "
+                        "searches stay right, but scan more; try seal()",
+                        CacheWarning,
+                        stacklevel=1,
+                    )
+
+    def _wait_for_quiet(self) -> None:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < deadline and not self._stop.is_set():
+            rest = self._last_commit + QUIET_SECONDS - time.monotonic()
+            if rest <= 0:
+                return
+            self._stop.wait(rest)
+
+    def _check_stop(self, done: int, total: int) -> None:
+        if self._stop.is_set():
+            raise _Stopped
+
+    # -- what --------------------------------------------------------------------------
+
+    def seal(self, progress: Progress | None = None) -> None:
+        """Index everything, now; a caller's ``progress`` may raise to interrupt."""
+        with self._working:
+            self._work(force_tail=True, graph_rows=None, progress=progress)
+
+    def rewrite(self, progress: Progress | None = None) -> None:
+        """Write one segment of all rows, from the database, and drop every other file."""
+        with self._working:
+            view = self._view()
+            self._replace(view, _Job(0, len(view.segments), True, True), progress)
+
+    def rebuild(self, progress: Progress | None = None) -> int:
+        """Write every damaged segment anew, and index the rest; returns how many were."""
+        with self._working:
+            self._keeper.forget()
+            damaged = [s for s in self._view().segments if s.damaged]
+            self._work(force_tail=True, graph_rows=None, progress=progress)
+            return len(damaged)
+
+    def add_columns(self) -> None:
+        """Write the columns of indexed fields that segments lack."""
+        with self._working:
+            view = self._view()
+            entries = list(view.manifest.segments)
+            written = [self._lacking(segment, view.settings) for segment in view.segments]
+            if not any(written):
+                return
+            number = self._next_number(view)
+            with self._database.read() as connection:
+                for i, (segment, paths) in enumerate(zip(view.segments, written, strict=True)):
+                    if paths:
+                        found = read_columns(connection, segment.rows, paths)
+                        files = self._write_columns(number + i, found)
+                        entries[i] = replace(
+                            entries[i],
+                            columns={**entries[i].columns, **files},
+                            files={**entries[i].files, **self._sizes(files.values())},
+                        )
+            self._publish(view, tuple(entries))
+
+    def tidy(self) -> None:
+        """Remove files that no manifest names: leavings of a crash, or of older segments."""
+        with self._working:
+            named = self._view().manifest.files | {FILE_NAME}
+            for path in self._cache.iterdir():
+                if path.name not in named and _CACHE_FILE.match(path.name):
+                    with contextlib.suppress(OSError):
+                        path.unlink()
+
+    def _work(
+        self, *, force_tail: bool, graph_rows: int | None, progress: Progress | None
+    ) -> None:
+        while True:
+            view = self._view()
+            job = _next_job(view, force_tail, graph_rows)
+            if job is None:
+                return
+            self._replace(view, job, progress)
+
+    def _view(self) -> View:
+        with self._database.read() as connection:
+            return self._keeper.current(connection)
+
+    # -- how ---------------------------------------------------------------------------
+
+    def _replace(self, view: View, job: _Job, progress: Progress | None) -> None:
+        """Do ``job``: write the files, then the manifest, then drop the tombstones."""
+        entries = view.manifest.segments
+        first_row = entries[job.first].first_row if job.first < len(entries) else (
+            view.manifest.last_row + 1
+        )
+        with self._database.read() as connection:
+            seq = read_state(connection).seq
+            last_row = _last_row(connection) if job.tail else entries[job.stop - 1].last_row
+            rows, vectors = read_rows(connection, view.settings, first_row, last_row)
+            columns = read_columns(connection, rows, list(view.settings.indexed))
+            keys = _sample_keys(connection, rows)
+        kept_before, kept_after = entries[: job.first], entries[job.stop :]
+        new: tuple[SegmentEntry, ...] = ()
+        if len(rows):
+            number = self._next_number(view)
+            indexes = {
+                name: self._build(vectors[name], keys, name, view.settings, job.graph, progress)
+                for name in view.settings.fields
+            }
+            entry = self._write(number, seq, first_row, last_row, rows, indexes, columns)
+            new = (entry,)
+        self._publish(view, (*kept_before, *new, *kept_after), purge_up_to=seq)
+
+    def _build(
+        self,
+        vectors: Float32Array,
+        keys: RowArray,
+        field: str,
+        settings: Settings,
+        graph: bool,
+        progress: Progress | None,
+    ) -> Index:
+        metric = settings.fields[field].metric or "cosine"
+        if not graph or len(vectors) < GRAPH_ROWS or metric not in Graph.metrics:
+            return Exact(metric).fit(vectors)
+        index = Graph(metric, random_state=settings.random_state, costs=self._costs)
+        return index.fit(vectors, sample_keys=keys, progress=progress)
+
+    def _write(
+        self,
+        number: int,
+        seq: int,
+        first_row: int,
+        last_row: int,
+        rows: RowArray,
+        indexes: dict[str, Index],
+        columns: dict[str, Column],
+    ) -> SegmentEntry:
+        arrays: dict[str, npt.NDArray[Any]] = {"rows": rows}
+        arrays |= {f"vectors/{name}": index.rows for name, index in indexes.items()}
+        save_arrays(self._cache / rows_file(number), arrays)
+        names = {name: f"{number:06d}.{name}.{index.name}" for name, index in indexes.items()}
+        for name, index in indexes.items():
+            index.save(self._cache / names[name], include_rows=False)
+        column_files = self._write_columns(number, columns)
+        files = [rows_file(number), *names.values(), *column_files.values()]
+        return SegmentEntry(
+            number, seq, first_row, last_row, len(rows), self._sizes(files), column_files, names
+        )
+
+    def _write_columns(self, number: int, columns: dict[str, Column]) -> dict[str, str]:
+        files = {}
+        for path, column in columns.items():
+            name = f"{number:06d}.column-{zlib.crc32(path.encode()):08x}"
+            arrays, attributes = column.to_arrays()
+            save_arrays(self._cache / name, arrays, attributes)
+            files[path] = name
+        return files
+
+    def _publish(
+        self, view: View, entries: tuple[SegmentEntry, ...], purge_up_to: int | None = None
+    ) -> None:
+        """Make ``entries`` the valid segments, then forget tombstones that none needs."""
+        with self._database.write() as connection:
+            state = read_state(connection)
+            version = max(view.manifest.version, state.manifest_version) + 1
+            write_manifest(self._cache, Manifest(version, state.seq, entries))
+            if purge_up_to is not None:
+                _purge(connection, entries, purge_up_to)
+            connection.execute(
+                "UPDATE state SET seq = seq + 1, purged_seq = seq + 1, manifest_version = ?",
+                (version,),
+            )
+        self._view()
+        self.tidy()
+
+    def _next_number(self, view: View) -> int:
+        used = [entry.number for entry in view.manifest.segments]
+        used += [int(p.name[:6]) for p in self._cache.glob("[0-9]*.*") if p.name[:6].isdigit()]
+        return max(used, default=0) + 1
+
+    def _sizes(self, files: Iterable[str]) -> dict[str, int]:
+        return {name: (self._cache / name).stat().st_size for name in files}
+
+    @staticmethod
+    def _lacking(segment: Segment, settings: Settings) -> list[str]:
+        return [path for path in settings.indexed if path not in segment.fields.mapped]
+
+
+def _next_job(view: View, force_tail: bool, graph_rows: int | None) -> _Job | None:
+    sizes = [_live(view, i) for i in range(len(view.segments) + 1)]
+    for i, segment in enumerate(view.segments):
+        dead = 1 - sizes[i] / max(1, len(segment))
+        wants_graph = _wants_graph(view, i, sizes[i]) and (
+            graph_rows is None or sizes[i] <= graph_rows
+        )
+        if segment.damaged or dead > DEAD_SHARE or wants_graph:
+            keep_graph = not segment.graphless or wants_graph
+            return _Job(i, i + 1, False, keep_graph and sizes[i] >= GRAPH_ROWS)
+    tail = sizes[-1]
+    if len(view.tail) <= (0 if force_tail else TAIL_ROWS):
+        return None
+    first, total = len(view.segments), tail
+    while first and sizes[first - 1] < 2 * total:
+        first -= 1
+        total += sizes[first]
+    if graph_rows is not None and total > graph_rows:
+        first, total = len(view.segments), tail
+    return _Job(first, len(view.segments), True, graph_rows is None or total <= graph_rows)
+
+
+def _wants_graph(view: View, i: int, rows: int) -> bool:
+    return (
+        rows >= GRAPH_ROWS
+        and view.segments[i].graphless
+        and any(field.metric in Graph.metrics for field in view.settings.fields.values())
+    )
+
+
+def _live(view: View, part: int) -> int:
+    alive = view.alive[part]
+    return len(view.parts[part]) if alive is None else int(np.count_nonzero(alive))
+
+
+def _last_row(connection: sqlite3.Connection) -> int:
+    found = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'rows'").fetchone()
+    return int(found[0]) if found else 0
+
+
+def _sample_keys(connection: sqlite3.Connection, rows: RowArray) -> RowArray:
+    """A hash of each row's id: who is drawn to measure recall does not depend on row numbers."""
+    if not len(rows):
+        return np.empty(0, dtype=np.int64)
+    cursor = connection.execute(
+        "SELECT id FROM rows WHERE row BETWEEN ? AND ? ORDER BY row", (int(rows[0]), int(rows[-1]))
+    )
+    return np.array([zlib.crc32(repr(record[0]).encode()) for record in cursor], dtype=np.int64)
+
+
+def _purge(
+    connection: sqlite3.Connection, entries: tuple[SegmentEntry, ...], up_to: int
+) -> None:
+    """Drop tombstones that were known at ``up_to``, but for rows that an older segment holds."""
+    needed = [(e.first_row, e.last_row) for e in entries if e.seq < up_to]
+    ranges = "".join(f" AND NOT row BETWEEN {int(a)} AND {int(b)}" for a, b in needed)
+    connection.execute(f"DELETE FROM tombstones WHERE seq <= ?{ranges}", (up_to,))

@@ -1,0 +1,178 @@
+"""Sealed segments: row numbers, vectors and columns in mapped files, an index a field.
+
+A segment never changes. Rows that were deleted since are masked by the view; when many are,
+the sealer writes the segment anew.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from likewise._arrays import DamagedFile, open_arrays, verify_arrays
+from likewise.errors import LikewiseError
+from likewise.index import Index, load
+from likewise.index.exact import Exact
+from likewise.store.columns import Column
+from likewise.store.field_columns import FieldColumns
+from likewise.store.manifest import SegmentEntry
+from likewise.store.schema import vector_table
+from likewise.store.settings import Settings
+from likewise.vectors import Float32Array, from_bytes
+
+RowArray = npt.NDArray[np.int64]
+
+#: Vectors read from the database at a time.
+PAGE = 2000
+
+#: Files up to this size are read whole and checked when a segment is opened (a few
+#: milliseconds); larger ones only by size and header, and whole by `check`.
+VERIFIED_AT_OPEN = 16 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Rows that are indexed.
+
+    Attributes:
+        entry: its lines in the manifest.
+        rows: (n,) row numbers, ascending.
+        indexes: vector field to its index over the n rows.
+        fields: metadata columns of the n rows.
+        damaged: what could not be used, a sentence a file; empty when all is well.
+    """
+
+    entry: SegmentEntry
+    rows: RowArray
+    indexes: Mapping[str, Index]
+    fields: FieldColumns
+    damaged: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def vectors(self, field: str) -> Float32Array:
+        """(n, dim) the vectors as they were given."""
+        return self.indexes[field].rows
+
+    @property
+    def graphless(self) -> bool:
+        """Whether every field is scanned."""
+        return all(isinstance(index, Exact) for index in self.indexes.values())
+
+
+def open_segment(
+    cache: Path, entry: SegmentEntry, settings: Settings, connection: sqlite3.Connection
+) -> Segment:
+    """Map the files of a segment; what is damaged is replaced from the database.
+
+    A damaged index costs only speed: the rows are scanned. Damaged rows are read from the
+    database into memory. ``Segment.damaged`` says what happened; the caller warns.
+    """
+    damaged: list[str] = []
+    try:
+        content = open_arrays(_checked(cache / rows_file(entry.number), entry))
+        rows = content.arrays["rows"]
+        vectors = {name: content.arrays[f"vectors/{name}"] for name in settings.fields}
+        if len(rows) != entry.rows:
+            raise DamagedFile(f"{rows_file(entry.number)} holds {len(rows)} of {entry.rows} rows")
+    except (DamagedFile, OSError, KeyError) as error:
+        damaged.append(_damage(rows_file(entry.number), error))
+        rows, vectors = read_rows(connection, settings, entry.first_row, entry.last_row)
+        indexes: dict[str, Index] = {
+            name: Exact(settings.fields[name].metric or "cosine").fit(vectors[name])
+            for name in settings.fields
+        }
+        return Segment(entry, rows, indexes, FieldColumns(rows), tuple(damaged))
+    indexes = {
+        name: _open_index(cache, entry, name, vectors[name], settings, damaged)
+        for name in settings.fields
+    }
+    columns = _open_columns(cache, entry, settings, damaged)
+    return Segment(entry, rows, indexes, FieldColumns(rows, columns), tuple(damaged))
+
+
+def rows_file(number: int) -> str:
+    """The file of a segment's row numbers and vectors."""
+    return f"{number:06d}.rows"
+
+
+def read_rows(
+    connection: sqlite3.Connection, settings: Settings, first: int, last: int | None
+) -> tuple[RowArray, dict[str, Float32Array]]:
+    """Row numbers and vectors from ``first`` to ``last`` (None: the newest), from the database."""
+    top = last if last is not None else 2**62
+    rows = np.fromiter(
+        (
+            record[0]
+            for record in connection.execute(
+                "SELECT row FROM rows WHERE row BETWEEN ? AND ? ORDER BY row", (first, top)
+            )
+        ),
+        dtype=np.int64,
+    )
+    vectors = {}
+    for position, (name, field) in enumerate(settings.fields.items()):
+        vectors[name] = np.empty((len(rows), field.dim or 0), dtype=np.float32)
+        cursor = connection.execute(
+            f"SELECT data FROM {vector_table(position)} WHERE row BETWEEN ? AND ? ORDER BY row",
+            (first, top),
+        )
+        done = 0
+        while page := cursor.fetchmany(PAGE):
+            block = from_bytes([record[0] for record in page], field.dim or 0)
+            vectors[name][done : done + len(block)] = block
+            done += len(block)
+        vectors[name].flags.writeable = False
+    return rows, vectors
+
+
+def _open_index(
+    cache: Path,
+    entry: SegmentEntry,
+    field: str,
+    vectors: Float32Array,
+    settings: Settings,
+    damaged: list[str],
+) -> Index:
+    file = entry.indexes[field]
+    try:
+        return load(_checked(cache / file, entry), rows=vectors)
+    except (LikewiseError, OSError, KeyError) as error:
+        damaged.append(_damage(file, error))
+        return Exact(settings.fields[field].metric or "cosine").fit(vectors)
+
+
+def _open_columns(
+    cache: Path, entry: SegmentEntry, settings: Settings, damaged: list[str]
+) -> dict[str, Column]:
+    columns: dict[str, Column] = {}
+    for path, file in entry.columns.items():
+        if path not in settings.indexed:
+            continue
+        try:
+            content = open_arrays(_checked(cache / file, entry))
+            columns[path] = Column.from_arrays(content.arrays, content.attributes)
+        except (LikewiseError, OSError, KeyError) as error:
+            damaged.append(_damage(file, error))
+    return columns
+
+
+def _checked(path: Path, entry: SegmentEntry) -> Path:
+    size = path.stat().st_size
+    if size != entry.files[path.name]:
+        raise DamagedFile(f"{path.name} has {size} bytes of {entry.files[path.name]}")
+    if size <= VERIFIED_AT_OPEN:
+        verify_arrays(path)
+    return path
+
+
+def _damage(file: str, error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return f"{file} is missing"
+    return f"{file} is damaged ({error})"

@@ -1,0 +1,171 @@
+"""What a collection is: its vector fields and its few switches, kept in the database as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from likewise import metrics
+from likewise._arguments import check_count, check_recall
+from likewise.encode import Encoder, get_encoder
+from likewise.errors import InvalidArgument, InvalidType
+
+#: The name of the field that the short form of ``create`` makes.
+DEFAULT_FIELD = "dense"
+
+#: Names that mean something else where field names are used.
+RESERVED_FIELDS = frozenset({"lexical", "id", "text", "vector", "vectors"})
+
+
+@dataclass(frozen=True, slots=True)
+class VectorField:
+    """One named vector of every row.
+
+    Args:
+        dim: numbers a vector has; taken from the encoder when left out.
+        metric: a name of `likewise.metrics` ("cosine" when neither is given).
+        encoder: what turns a row's text into this vector: a registered name, an `Encoder`,
+            or None when every row brings the vector itself.
+        fingerprint: of the encoder that filled the field; set by the collection.
+
+    Example:
+        >>> VectorField(dim=3, metric="l2").metric
+        'euclidean'
+    """
+
+    dim: int | None = None
+    metric: str | None = None
+    encoder: str | Encoder | None = None
+    fingerprint: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.dim is not None:
+            object.__setattr__(self, "dim", check_count("dim", self.dim))
+        if self.metric is not None:
+            object.__setattr__(self, "metric", metrics.resolve(self.metric).name)
+
+    def settled(self, name: str) -> VectorField:
+        """With every part filled in: dim, metric and fingerprint from the encoder.
+
+        Raises:
+            InvalidArgument: neither dim nor encoder, or a dim that is not the encoder's.
+        """
+        if self.encoder is None:
+            if self.dim is None:
+                raise InvalidArgument(
+                    f"vector field {name!r} needs dim= (numbers a vector) or encoder= "
+                    "(such as 'minilm')"
+                )
+            return VectorField(self.dim, self.metric or "cosine")
+        encoder = get_encoder(self.encoder)
+        if self.dim is not None and self.dim != encoder.dim:
+            raise InvalidArgument(
+                f"vector field {name!r}: dim={self.dim}, but encoder {encoder.name} makes "
+                f"{encoder.dim} numbers; leave dim out"
+            )
+        return VectorField(
+            encoder.dim, self.metric or encoder.metric, encoder.name, encoder.fingerprint
+        )
+
+    @property
+    def encoder_name(self) -> str | None:
+        """The encoder's registered name."""
+        return self.encoder.name if isinstance(self.encoder, Encoder) else self.encoder
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All that is fixed about a collection.
+
+    Attributes:
+        fields: vector fields by name, in order; the first is the default.
+        indexed: metadata paths that are kept as mapped columns.
+        recall: the default target of a search.
+        log_queries: whether recent query vectors are kept to measure recall with.
+        random_state: seeds every graph.
+    """
+
+    fields: dict[str, VectorField]
+    indexed: tuple[str, ...] = ()
+    recall: float = 0.95
+    log_queries: bool = False
+    random_state: int = 0
+
+    @property
+    def default_field(self) -> str:
+        """The field that ``vector`` and a query without ``using=`` mean."""
+        return DEFAULT_FIELD if DEFAULT_FIELD in self.fields else next(iter(self.fields))
+
+    def dumps(self) -> str:
+        """As JSON text."""
+        fields = {
+            name: {
+                "dim": field.dim,
+                "metric": field.metric,
+                "encoder": field.encoder_name,
+                "fingerprint": field.fingerprint,
+            }
+            for name, field in self.fields.items()
+        }
+        return json.dumps(
+            {
+                "fields": fields,
+                "indexed": list(self.indexed),
+                "recall": self.recall,
+                "log_queries": self.log_queries,
+                "random_state": self.random_state,
+            }
+        )
+
+    @classmethod
+    def loads(cls, text: str) -> Settings:
+        """Back from `dumps`."""
+        content: dict[str, Any] = json.loads(text)
+        fields = {name: VectorField(**entry) for name, entry in content.pop("fields").items()}
+        return cls(fields, tuple(content.pop("indexed")), **content)
+
+
+def make_settings(
+    *,
+    dim: int | None,
+    metric: str | None,
+    encoder: str | Encoder | None,
+    fields: Mapping[str, VectorField] | None,
+    recall: float,
+    log_queries: bool,
+    random_state: int,
+) -> Settings:
+    """The settings that the arguments of ``create`` describe.
+
+    Raises:
+        InvalidArgument: short and long form together, or neither; a reserved field name.
+    """
+    short = VectorField(dim, metric, encoder)
+    if fields is None:
+        named: Mapping[str, VectorField] = {DEFAULT_FIELD: short}
+    elif short != VectorField():
+        raise InvalidArgument("give either fields= or dim=/metric=/encoder=, not both")
+    else:
+        named = fields
+    if not named:
+        raise InvalidArgument("fields= is empty; a collection needs at least one vector field")
+    for name, field in named.items():
+        if not isinstance(name, str) or not name.isidentifier() or name in RESERVED_FIELDS:
+            raise InvalidArgument(
+                f"{name!r} cannot name a vector field; use letters, digits and underscores, "
+                f"and none of {', '.join(sorted(RESERVED_FIELDS))}"
+            )
+        if not isinstance(field, VectorField):
+            raise InvalidType(
+                f"fields[{name!r}] must be a VectorField; got {type(field).__name__}"
+            )
+    if not isinstance(log_queries, bool):
+        raise InvalidType(f"log_queries must be True or False; got {log_queries!r}")
+    return Settings(
+        {name: field.settled(name) for name, field in named.items()},
+        recall=check_recall(recall),
+        log_queries=log_queries,
+        random_state=check_count("random_state", random_state, minimum=0),
+    )
