@@ -42,7 +42,8 @@ def _cosine(rows: Float64Array, query: Float64Array) -> Float64Array:
     lengths = np.sqrt(np.vecdot(rows, rows)) * np.sqrt(np.vecdot(query, query))
     distance: Float64Array = 1.0 - np.vecdot(rows, query) / lengths
     np.maximum(distance, 0.0, out=distance)
-    return np.minimum(distance, 2.0, out=distance)
+    np.minimum(distance, 2.0, out=distance)
+    return distance
 
 
 #: Own forms by metric name; each may overwrite ``rows``. Others use `Metric.pairwise`.

@@ -42,8 +42,7 @@ class Hnsw:
     """
 
     def __init__(self, dim: int, metric: str, seed: int, scale: float = 1.0) -> None:
-        import faiss
-
+        faiss = _faiss()
         self._metric, self._seed, self.scale = metric, seed, scale
         kind = getattr(faiss, FAISS_METRICS[metric])
         self._graph: Any = faiss.IndexHNSWFlat(dim, LINKS, kind)
@@ -53,8 +52,7 @@ class Hnsw:
     @classmethod
     def from_bytes(cls, data: npt.NDArray[np.uint8], metric: str, seed: int, scale: float) -> Hnsw:
         """From `to_bytes`; ``data`` is used where it lies, and copied before an insertion."""
-        import faiss
-
+        faiss = _faiss()
         hnsw = cls.__new__(cls)
         hnsw._metric, hnsw._seed, hnsw.scale = metric, seed, scale
         reader = faiss.ZeroCopyIOReader(faiss.swig_ptr(data), data.nbytes)
@@ -64,8 +62,7 @@ class Hnsw:
 
     def to_bytes(self) -> npt.NDArray[np.uint8]:
         """The graph with its vectors."""
-        import faiss
-
+        faiss = _faiss()
         data: npt.NDArray[np.uint8] = faiss.serialize_index(self._graph)
         return data
 
@@ -74,8 +71,7 @@ class Hnsw:
 
     def insert(self, rows: Float32Array) -> None:
         """Append ``rows``. Cost O(m log n dim) with a large constant (about 0.5 ms a row)."""
-        import faiss
-
+        faiss = _faiss()
         if self._mapped is not None:
             self._graph = faiss.deserialize_index(np.array(self._mapped[0]))
             self._mapped = None
@@ -87,8 +83,7 @@ class Hnsw:
 
     def nearest(self, queries: Float32Array, effort: int, count: int, jobs: int) -> list[Any]:
         """For each query up to ``count`` places, nearest first. ``effort >= count``."""
-        import faiss
-
+        faiss = _faiss()
         parameters = faiss.SearchParametersHNSW(efSearch=effort)
         with _threads(jobs):
             _, places = self._graph.search(self._placed(queries), count, params=parameters)
@@ -98,7 +93,9 @@ class Hnsw:
         """(m,) whether each row can be compared without leaving float32."""
         if self._metric == "cosine":
             return np.ones(len(rows), dtype=np.bool_)
-        return np.abs(rows.astype(np.float64)).max(axis=1, initial=0.0) * self.scale <= LARGEST
+        peaks = np.abs(rows.astype(np.float64)).max(axis=1, initial=0.0)
+        inside: npt.NDArray[np.bool_] = peaks * self.scale <= LARGEST
+        return inside
 
     def _placed(self, rows: Float32Array) -> Float32Array:
         if self._metric == "cosine":
@@ -116,8 +113,7 @@ def scale_for(metric: str, peak: float) -> float:
 @contextmanager
 def _threads(count: int) -> Iterator[None]:
     # OpenMP keeps this number for each calling thread, so other threads are not disturbed.
-    import faiss
-
+    faiss = _faiss()
     before = faiss.omp_get_max_threads()
     if before == count:
         yield
@@ -127,3 +123,9 @@ def _threads(count: int) -> Iterator[None]:
         yield
     finally:
         faiss.omp_set_num_threads(before)
+
+
+def _faiss() -> Any:
+    import faiss
+
+    return faiss

@@ -203,7 +203,8 @@ def _product(vectors: Float32Array, rows: Float32Array) -> Float32Array:
     with np.errstate(over="ignore", invalid="ignore"):
         if len(vectors) == 1:
             return (rows @ vectors[0])[None, :]
-        return vectors @ rows.T
+        product: Float32Array = vectors @ rows.T
+    return product
 
 
 def _gamma(dim: int) -> float:

@@ -15,6 +15,7 @@ import numpy as np
 
 from likewise.index.recall import RecallCurve
 from likewise.index.scan import GATHER_SHARE
+from likewise.metrics import Metric, resolve
 
 #: Distances a graph search computes for each place of its list, where no timing is known.
 VISITED = 20
@@ -53,8 +54,8 @@ class CostModel:
         efforts = sorted(self.graph)
         seconds = [self.graph[e] for e in efforts]
         if effort > efforts[-1]:
-            return seconds[-1] * effort / efforts[-1]
-        return float(np.interp(effort, efforts, seconds))
+            return self.call + seconds[-1] * effort / efforts[-1]
+        return self.call + float(np.interp(effort, efforts, seconds))
 
     def with_graph(self, seconds: dict[int, float]) -> CostModel:
         """The same with measured graph timings."""
@@ -77,15 +78,24 @@ class CostModel:
         return cls(**{**values, "graph": graph})
 
     @classmethod
-    def measure(cls, dim: int, *, random_state: int = 0) -> CostModel:
-        """Time this machine on rows of ``dim`` numbers; well under 0.2 s, at most 16 MB."""
+    def measure(
+        cls, dim: int, metric: str | Metric = "cosine", *, random_state: int = 0
+    ) -> CostModel:
+        """Time this machine on rows of ``dim`` numbers; well under 0.2 s, at most 40 MB."""
+        resolved = resolve(metric)
         rng = np.random.default_rng(random_state)
-        rows = np.resize(rng.random(1 << 16, dtype=np.float32), (max(64, (1 << 22) // dim), dim))
+        rows = np.resize(rng.random(1 << 16, dtype=np.float32), (max(64, (1 << 20) // dim), dim))
         query = rows[0].copy()
+
+        def compare(some: Any) -> Any:
+            if resolved.surrogate is None:
+                return resolved.pairwise(query[None, :], some)[0]
+            return some @ query
+
         some = rng.permutation(len(rows))[: max(16, len(rows) // 8)]
-        values = rows @ query
-        streamed = _fastest(lambda: rows @ query) / rows.size
-        gathered = _fastest(lambda: rows[some] @ query) / (len(some) * dim)
+        values = compare(rows)
+        streamed = _fastest(lambda: compare(rows)) / rows.size
+        gathered = _fastest(lambda: compare(rows[some])) / (len(some) * dim)
         kth = min(9, len(values) - 1)
         value = _fastest(lambda: np.partition(values, kth)) / len(values)
         return cls(streamed=streamed, gathered=max(gathered, streamed), value=value)

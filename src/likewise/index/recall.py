@@ -140,7 +140,8 @@ def measure(
             shares = [share_found(a, t, depth) for a, t in zip(answers, truth, strict=True)]
             mean[row, column] = np.mean(shares)
             lower[row, column] = lower_bound(np.array(shares), depth)
-    mean, lower = (np.minimum.accumulate(t[::-1], axis=0)[::-1] for t in (mean, lower))
+    mean = np.minimum.accumulate(mean[::-1], axis=0)[::-1]
+    lower = np.minimum.accumulate(lower[::-1], axis=0)[::-1]
     return RecallCurve(tuple(efforts), tuple(depths), mean.tolist(), lower.tolist(), len(truth))
 
 
@@ -151,8 +152,8 @@ def share_found(answer: Row, truth: Row, depth: int) -> float:
         return 1.0
     last = float(truth.distances[wanted - 1])
     reach = last + TIE * max(abs(last), TIE)
-    found = np.count_nonzero(answer.distances[:depth] <= reach)
-    return float(min(found, wanted) / wanted)
+    found = int(np.count_nonzero(answer.distances[:depth] <= reach))
+    return min(found, wanted) / wanted
 
 
 def lower_bound(shares: Float64Array, depth: int) -> float:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -141,9 +141,6 @@ def _scan_batch(
 class _Search:
     """One query on its way through the blocks: candidates, and the best k ranked so far."""
 
-    __slots__ = ("_best", "_i", "_k", "_limit", "_pending", "_prepared", "_query", "_radius")
-    __slots__ += ("_surrogate", "_terms", "_waiting")
-
     def __init__(
         self,
         prepared: PreparedRows,
@@ -187,7 +184,7 @@ class _Search:
             kth = float(np.partition(values, k - 1)[k - 1])
             limit = min(limit, kth + 2 * margin + 1e-9 * abs(kth))
         if limit == np.inf:
-            return np.arange(len(values)) if passing == len(values) else np.flatnonzero(mask)
+            return np.arange(len(values)) if mask is None else np.flatnonzero(mask)
         # One step up, since the comparison is made in the precision of the values.
         local = np.flatnonzero(values <= np.nextafter(values.dtype.type(limit), np.inf))
         if k is not None and len(local) > 4 * k + 256 and self._surrogate.norms is not None:
@@ -206,7 +203,8 @@ class _Search:
         own = own * float(self._terms.steepness[self._i]) + floor
         near = values[local].astype(np.float64)
         limit = np.partition(near + own, k - 1)[k - 1]
-        return local[near - own <= limit]
+        kept: IdArray = local[near - own <= limit]
+        return kept
 
     def _settle(self) -> None:
         """Rank what is pending by the exact formula, and cut to the best k."""
@@ -253,20 +251,28 @@ def _blocks(
     if where is None:
         yield from ((slice(i, min(i + width, rows)), None) for i in range(0, rows, width))
         return
-    if where.dtype == np.bool_:
+    if is_mask(where):
         if np.count_nonzero(where) >= GATHER_SHARE * rows:
             yield from _masked(where, 0, width)
             return
-        where = np.flatnonzero(where)
-    if len(where) == 0:
+        positions: IdArray = np.flatnonzero(where)
+    else:
+        positions = where.astype(np.int64, copy=False)
+    if len(positions) == 0:
         return
-    first, span = int(where[0]), int(where[-1] - where[0]) + 1
-    if len(where) < GATHER_SHARE * span:
-        yield from ((where[i : i + gathered], None) for i in range(0, len(where), gathered))
+    first, span = int(positions[0]), int(positions[-1] - positions[0]) + 1
+    if len(positions) < GATHER_SHARE * span:
+        for start in range(0, len(positions), gathered):
+            yield positions[start : start + gathered], None
         return
     mask = np.zeros(span, dtype=np.bool_)
-    mask[where - first] = True
+    mask[positions - first] = True
     yield from _masked(mask, first, width)
+
+
+def is_mask(where: BoolArray | IdArray) -> TypeGuard[BoolArray]:
+    """Whether ``where`` is a mask and not positions."""
+    return where.dtype == np.bool_
 
 
 def _masked(mask: BoolArray, first: int, width: int) -> Iterator[tuple[RowIndex, BoolArray | None]]:
