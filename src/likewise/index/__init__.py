@@ -15,7 +15,7 @@ from likewise.index.exact import Exact
 from likewise.index.graph import Graph
 from likewise.index.planner import CostModel, Plan, choose
 from likewise.index.recall import RecallCurve
-from likewise.index.scan import PreparedRows, Scan, prepare, scan
+from likewise.index.scanning import PreparedRows, Scan, prepare, scan
 
 INDEXES: dict[str, type[Index]] = {"exact": Exact, "graph": Graph}
 

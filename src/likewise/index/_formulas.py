@@ -74,5 +74,6 @@ def exact_distances(metric: Metric, rows: Float32Array, query: Float32Array) -> 
 def _one_block(metric: Metric, rows: Float32Array, query: Float32Array) -> Float64Array:
     formula = FORMULAS.get(metric.name)
     if formula is None:
-        return metric.pairwise(query[None, :], rows)[0]
+        line: Float64Array = metric.pairwise(query[None, :], rows)[0]
+        return line
     return formula(rows.astype(np.float64), query.astype(np.float64))

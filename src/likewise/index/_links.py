@@ -14,7 +14,7 @@ from likewise.index._rows import Float32Array
 from likewise.index.base import Progress
 from likewise.index.planner import CostModel
 from likewise.index.recall import RecallCurve, depths_for, measure
-from likewise.index.scan import PreparedRows, best_of, scan
+from likewise.index.scanning import PreparedRows, best_of, scan
 from likewise.results import Row
 
 IdArray = npt.NDArray[np.int64]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -35,11 +35,16 @@ class Selection:
 
     def mask(self) -> BoolArray | None:
         """As a mask (None when all match)."""
-        if self.where is None or self.where.dtype == np.bool_:
+        if self.where is None or is_mask(self.where):
             return self.where
         mask = np.zeros(self.size, dtype=np.bool_)
         mask[self.where] = True
         return mask
+
+
+def is_mask(where: BoolArray | IdArray) -> TypeGuard[BoolArray]:
+    """Whether ``where`` is a mask and not positions."""
+    return where.dtype == np.bool_
 
 
 def select(where: Any, alive: BoolArray, deleted: int) -> Selection:

@@ -202,7 +202,8 @@ class BySquares(Surrogate):
 def _product(vectors: Float32Array, rows: Float32Array) -> Float32Array:
     with np.errstate(over="ignore", invalid="ignore"):
         if len(vectors) == 1:
-            return (rows @ vectors[0])[None, :]
+            line: Float32Array = rows @ vectors[0]
+            return line[None, :]
         product: Float32Array = vectors @ rows.T
     return product
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from likewise.index._formulas import exact_distances
 from likewise.index._links import IdArray, Links
 from likewise.index._rows import Float32Array
-from likewise.index.scan import PreparedRows, best_of
+from likewise.index.scanning import PreparedRows, best_of
 from likewise.results import Row
 
 #: More than k rows are ranked again, since float32 may have swapped the last ones.

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from likewise.index._rows import Float32Array, GrowingRows, RowSummary
 from likewise.index.base import Answer, Index, IndexPlan, Progress, Request
-from likewise.index.scan import PreparedRows, prepare, scan
+from likewise.index.scanning import PreparedRows, prepare, scan
 
 #: Rows are read about this fast when they are summarised (numbers a second, one core).
 SUMMARISED = 4e8

@@ -18,7 +18,7 @@ from likewise.index.base import Answer, Index, IndexPlan, Progress, Request
 from likewise.index.exact import summary_arrays, summary_from
 from likewise.index.planner import CostModel, Plan, choose
 from likewise.index.recall import RecallCurve
-from likewise.index.scan import PreparedRows, best_of, prepare, scan
+from likewise.index.scanning import PreparedRows, best_of, prepare, scan
 from likewise.metrics import Metric
 from likewise.results import Row
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from likewise.index.recall import RecallCurve
-from likewise.index.scan import GATHER_SHARE
+from likewise.index.scanning import GATHER_SHARE
 from likewise.metrics import Metric, resolve
 
 #: Distances a graph search computes for each place of its list, where no timing is known.

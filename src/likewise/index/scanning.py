@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeGuard
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from likewise.index._formulas import FORMULAS, exact_distances
 from likewise.index._rows import Float32Array, RowSummary, summarise
+from likewise.index._selection import is_mask
 from likewise.index._surrogates import ByFormula, RowIndex, Surrogate, Terms, make_surrogate
 from likewise.metrics import Metric
 from likewise.results import Row
@@ -31,6 +32,7 @@ VALUES, GATHERED = 1 << 22, 1 << 23
 #: Below this share of the rows it is cheaper to gather those that pass than to multiply all:
 #: a gathered number costs about three times a streamed one (read, write, read again).
 GATHER_SHARE = 0.3
+FLOAT32_MAX = 3.4e38
 #: Candidates are ranked exactly as soon as a query has this many more than it needs.
 PENDING = 1 << 14
 
@@ -183,7 +185,7 @@ class _Search:
         if k is not None and k < passing:
             kth = float(np.partition(values, k - 1)[k - 1])
             limit = min(limit, kth + 2 * margin + 1e-9 * abs(kth))
-        if limit == np.inf:
+        if limit == np.inf or (limit > FLOAT32_MAX and values.dtype == np.float32):
             return np.arange(len(values)) if mask is None else np.flatnonzero(mask)
         # One step up, since the comparison is made in the precision of the values.
         local = np.flatnonzero(values <= np.nextafter(values.dtype.type(limit), np.inf))
@@ -268,11 +270,6 @@ def _blocks(
     mask = np.zeros(span, dtype=np.bool_)
     mask[positions - first] = True
     yield from _masked(mask, first, width)
-
-
-def is_mask(where: BoolArray | IdArray) -> TypeGuard[BoolArray]:
-    """Whether ``where`` is a mask and not positions."""
-    return where.dtype == np.bool_
 
 
 def _masked(mask: BoolArray, first: int, width: int) -> Iterator[tuple[RowIndex, BoolArray | None]]:
