@@ -63,10 +63,13 @@ def suggest_arguments(function: Callable[P, R]) -> Callable[P, R]:
         if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) and name != "self"
     }
 
+    # A class is called by its own name.
+    called = function.__qualname__.removesuffix(".__init__").rpartition(".")[2]
+
     @functools.wraps(function)
     def checked(*args: P.args, **kwargs: P.kwargs) -> R:
         if not kwargs.keys() <= known:
-            raise unknown_argument(function.__name__, sorted(set(kwargs) - known)[0], known)
+            raise unknown_argument(called, sorted(set(kwargs) - known)[0], known)
         return function(*args, **kwargs)
 
     return checked
