@@ -1,0 +1,1 @@
+"""Conformance classes: a new member supplies itself and inherits every check."""
