@@ -75,7 +75,7 @@ def summarise(docstring: str) -> str:
     words = (docstring[: found.start()] if found else docstring).split()
     if found and found.group().strip()[:3] in ("---", "===", "~~~") and words:
         words = _without_title(docstring[: found.start()])
-    if len(words) < 4:
+    if len(words) < 3:
         return ""
     return " ".join(words[:WORDS])
 

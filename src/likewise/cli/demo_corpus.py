@@ -126,7 +126,7 @@ def entries_of(package: Package) -> list[Entry]:
 def choose(found: dict[str, list[Entry]], size: int = FIRST_RUN) -> list[Entry]:
     """``size`` entries, shared by the packages as `SHARES` says (1 for one not listed).
 
-    Within a package modules give rows in turn, a module half as often as one a level above
+    Within a package modules give rows in turn, a module a third as often as one a level above
     it; each gives itself first, then functions and classes, the longest docstring first
     (authors write most about what matters most), and methods when all else is there.
     """
@@ -146,8 +146,8 @@ def _in_turn(entries: list[Entry]) -> list[Entry]:
     turns: list[tuple[bool, int, str, Entry]] = []
     for entry in sorted(entries, key=lambda e: (e.row["kind"] != "module", -e.words, e.row["id"])):
         method, module = entry.row["kind"] == "method", entry.row["module"]
-        turns.append((method, seen[method, module] * 2 ** module.count("."), module, entry))
         seen[method, module] += 1
+        turns.append((method, seen[method, module] * 3 ** module.count("."), module, entry))
     return [entry for *_, entry in sorted(turns, key=lambda turn: turn[:3])]
 
 
