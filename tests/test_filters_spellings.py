@@ -9,9 +9,9 @@ from datetime import UTC, date, datetime
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from tests.filter_strategies import filters
 
 from likewise.filters import CONNECTIVES, OPERATORS, F, Filter, parse
+from tests.filter_strategies import filters
 
 DAY = date(2020, 1, 31)
 

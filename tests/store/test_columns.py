@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.filter_strategies import FIELDS, STRINGS, filters, rows, values
 
 from likewise._arrays import open_arrays, save_arrays
 from likewise.errors import InvalidArgument, InvalidType
@@ -19,6 +18,7 @@ from likewise.store._masks import MASKS
 from likewise.store._vocabulary import Vocabulary
 from likewise.store.columns import Column, evaluate
 from likewise.store.metadata import flatten
+from tests.filter_strategies import FIELDS, STRINGS, filters, rows, values
 
 tables = st.lists(rows, max_size=12)
 

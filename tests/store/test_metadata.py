@@ -14,10 +14,10 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.filter_strategies import values
 
 from likewise.errors import InvalidMetadata
 from likewise.store.metadata import check_metadata, decode, encode, flatten, lookup
+from tests.filter_strategies import values
 
 names = st.text(max_size=3).filter(lambda name: not name.startswith("$"))
 plain_names = names.filter(lambda name: "." not in name)

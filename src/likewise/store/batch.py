@@ -291,9 +291,7 @@ def _flat(values: list[Any], numbers_: list[int], ids: Sequence[Id], where: str)
     return arrays
 
 
-def _require_encodable(
-    i: int, text: str | None, id_: Id, field: VectorField, where: str
-) -> None:
+def _require_encodable(i: int, text: str | None, id_: Id, field: VectorField, where: str) -> None:
     row = f"{where}: row {i} (id {id_!r})"
     if field.encoder is None:
         raise InvalidRow(f"{row} brings no vector, and the field has no encoder for its text")

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, overload
+from typing import Any, Self
 
 import numpy as np
 
@@ -161,7 +161,9 @@ class Collection:
         self._refuse_read_only()
         condition = _parse(where)
         if ids is None and condition is None:
-            raise InvalidArgument("delete() needs ids= or where=; to delete all, drop the directory")
+            raise InvalidArgument(
+                "delete() needs ids= or where=; to delete all, drop the directory"
+            )
         wanted = None if ids is None else _ids(ids)
         with self._writing:
             self._lock.acquire()
@@ -238,10 +240,6 @@ class Collection:
         size = check_count("batch", batch)
         return walk(self._database, size, vectors)
 
-    @overload
-    def search(self, query: str | Mapping[str, Any], k: int | None = ..., **options: Any) -> Results: ...
-    @overload
-    def search(self, query: Any, k: int | None = ..., **options: Any) -> Any: ...
     @suggest_arguments
     def search(
         self,
@@ -313,9 +311,7 @@ class Collection:
         return results[0] if single else results
 
     @suggest_arguments
-    def recall(
-        self, k: int = 10, *, using: str | None = None, queries: int = 200
-    ) -> RecallReport:
+    def recall(self, k: int = 10, *, using: str | None = None, queries: int = 200) -> RecallReport:
         """Measure recall now: the usual search against the exact one.
 
         Args:
@@ -390,9 +386,13 @@ class Collection:
                     connection.execute("VACUUM")
                     erased = maintenance.cut_log(connection)
             after = maintenance.directory_bytes(self.path)
-        message = "" if erased else (
-            "another process was reading, so the write-ahead log still holds old pages; "
-            "run compact again when it is done"
+        message = (
+            ""
+            if erased
+            else (
+                "another process was reading, so the write-ahead log still holds old pages; "
+                "run compact again when it is done"
+            )
         )
         seconds = time.perf_counter() - started
         return CompactReport(len(self), before, after, erased, message, seconds)

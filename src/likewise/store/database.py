@@ -164,9 +164,7 @@ class Database:
     def _check_header(self, connection: sqlite3.Connection) -> None:
         owner = connection.execute("PRAGMA application_id").fetchone()[0]
         if owner != APPLICATION_ID:
-            raise NotACollection(
-                f"{self.path} is a database, but not a collection of Likewise"
-            )
+            raise NotACollection(f"{self.path} is a database, but not a collection of Likewise")
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         if version > FORMAT:
             raise NewerFormat(

@@ -38,9 +38,7 @@ def describe(path: Path, view: View, connection: sqlite3.Connection) -> dict[str
             }
             for name, field in view.settings.fields.items()
         },
-        "metadata_fields": {
-            name: {"indexed": name in view.settings.indexed} for name in known
-        },
+        "metadata_fields": {name: {"indexed": name in view.settings.indexed} for name in known},
         "segments": [_segment(segment) for segment in view.segments],
         "tail_rows": len(view.tail),
         "recall": _curves(view),

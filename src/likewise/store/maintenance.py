@@ -121,9 +121,7 @@ def check_cache(
 
 def _compare(view: View, number: int, connection: sqlite3.Connection) -> Iterator[Finding]:
     """A segment's live rows against the database: the same numbers, the same vectors."""
-    part, segment = next(
-        (i, s) for i, s in enumerate(view.segments) if s.entry.number == number
-    )
+    part, segment = next((i, s) for i, s in enumerate(view.segments) if s.entry.number == number)
     alive = view.alive[part]
     mask = np.ones(len(segment), dtype=np.bool_) if alive is None else alive
     for position, name in enumerate(view.settings.fields):
@@ -218,5 +216,3 @@ def _sync_tree(path: Path) -> None:
         else:
             sync_directory(file)
     sync_directory(path)
-
-

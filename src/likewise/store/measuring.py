@@ -70,9 +70,7 @@ def _drawn_rows(connection: sqlite3.Connection, view: View, count: int) -> list[
     return [row for _, _, row in sorted(hashed)[:count]]
 
 
-def _moved(
-    view: View, everything: Selected, field: str, row: int
-) -> tuple[Float32Array, Selected]:
+def _moved(view: View, everything: Selected, field: str, row: int) -> tuple[Float32Array, Selected]:
     """A query near the row but not in any graph: half way to one of its nearest ten."""
     place = view.locate(row)
     if place is None:

@@ -95,7 +95,7 @@ def create(
 
 
 @suggest_arguments
-def open(  # noqa: A001 - the word everybody uses
+def open(
     path: str | os.PathLike[str],
     *,
     read_only: bool = False,

@@ -73,9 +73,7 @@ def _select(settings: Settings, condition: str) -> str:
     tables = [vector_table(i) for i in range(len(settings.fields))]
     columns = "".join(f", {table}.data" for table in tables)
     joins = "".join(f" JOIN {table} USING (row)" for table in tables)
-    return (
-        f"SELECT rows.row, id, text, metadata, given{columns} FROM rows{joins} {condition}"
-    )
+    return f"SELECT rows.row, id, text, metadata, given{columns} FROM rows{joins} {condition}"
 
 
 def _as_row(record: Sequence[Any], settings: Settings, vectors: bool) -> dict[str, Any]:

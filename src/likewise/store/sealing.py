@@ -29,8 +29,8 @@ from likewise._arrays import save_arrays
 from likewise.errors import CacheWarning, LikewiseError
 from likewise.index import CostModel, Graph, Index
 from likewise.index.exact import Exact
-from likewise.store.database import Database
 from likewise.store.columns import Column
+from likewise.store.database import Database
 from likewise.store.field_columns import read_columns
 from likewise.store.manifest import FILE_NAME, Manifest, SegmentEntry, write_manifest
 from likewise.store.segments import Segment, read_rows, rows_file
@@ -207,9 +207,7 @@ class Sealer:
                     with contextlib.suppress(OSError):
                         path.unlink()
 
-    def _work(
-        self, *, force_tail: bool, graph_rows: int | None, progress: Progress | None
-    ) -> None:
+    def _work(self, *, force_tail: bool, graph_rows: int | None, progress: Progress | None) -> None:
         while True:
             view = self._view()
             job = _next_job(view, force_tail, graph_rows)
@@ -226,8 +224,10 @@ class Sealer:
     def _replace(self, view: View, job: _Job, progress: Progress | None) -> None:
         """Do ``job``: write the files, then the manifest, then drop the tombstones."""
         entries = view.manifest.segments
-        first_row = entries[job.first].first_row if job.first < len(entries) else (
-            view.manifest.last_row + 1
+        first_row = (
+            entries[job.first].first_row
+            if job.first < len(entries)
+            else (view.manifest.last_row + 1)
         )
         with self._database.read() as connection:
             seq = read_state(connection).seq
@@ -373,9 +373,7 @@ def _sample_keys(connection: sqlite3.Connection, rows: RowArray) -> RowArray:
     return np.array([zlib.crc32(repr(record[0]).encode()) for record in cursor], dtype=np.int64)
 
 
-def _purge(
-    connection: sqlite3.Connection, entries: tuple[SegmentEntry, ...], up_to: int
-) -> None:
+def _purge(connection: sqlite3.Connection, entries: tuple[SegmentEntry, ...], up_to: int) -> None:
     """Drop tombstones that were known at ``up_to``, but for rows that an older segment holds."""
     needed = [(e.first_row, e.last_row) for e in entries if e.seq < up_to]
     ranges = "".join(f" AND NOT row BETWEEN {int(a)} AND {int(b)}" for a, b in needed)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from likewise.errors import UnknownField
 from likewise.filters import Filter
-from likewise.index.scan import scan
+from likewise.index import scan
 from likewise.results import Row
 from likewise.store.view import View
 from likewise.vectors import Float32Array
@@ -76,7 +76,7 @@ def select(view: View, where: Filter | None, connection: sqlite3.Connection) -> 
     if known is not None:
         return Selected(*known)
     check_fields(where, view, connection)
-    masks: list[MaskArray | None] = []
+    masks: list[MaskArray] = []
     for segment, alive in zip(view.segments, view.alive, strict=False):
         mask = segment.fields.mask(where, connection)
         masks.append(mask if alive is None else mask & alive)

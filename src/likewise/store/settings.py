@@ -158,9 +158,7 @@ def make_settings(
                 f"and none of {', '.join(sorted(RESERVED_FIELDS))}"
             )
         if not isinstance(field, VectorField):
-            raise InvalidType(
-                f"fields[{name!r}] must be a VectorField; got {type(field).__name__}"
-            )
+            raise InvalidType(f"fields[{name!r}] must be a VectorField; got {type(field).__name__}")
     if not isinstance(log_queries, bool):
         raise InvalidType(f"log_queries must be True or False; got {log_queries!r}")
     return Settings(

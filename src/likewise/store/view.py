@@ -19,8 +19,8 @@ import numpy.typing as npt
 
 from likewise._arrays import DamagedFile
 from likewise.errors import CacheWarning
+from likewise.index import PreparedRows, prepare
 from likewise.index._rows import GrowingRows
-from likewise.index.scan import PreparedRows, prepare
 from likewise.metrics import resolve
 from likewise.store.field_columns import FieldColumns
 from likewise.store.manifest import FILE_NAME as MANIFEST
@@ -49,9 +49,7 @@ class State(NamedTuple):
 def read_state(connection: sqlite3.Connection) -> State:
     """The state as of the connection's transaction."""
     return State(
-        *connection.execute(
-            "SELECT seq, purged_seq, manifest_version, live FROM state"
-        ).fetchone()
+        *connection.execute("SELECT seq, purged_seq, manifest_version, live FROM state").fetchone()
     )
 
 
@@ -219,9 +217,7 @@ class ViewKeeper:
         state: State,
         connection: sqlite3.Connection,
     ) -> View:
-        segments = tuple(
-            self._segment(entry, settings, connection) for entry in manifest.segments
-        )
+        segments = tuple(self._segment(entry, settings, connection) for entry in manifest.segments)
         self._open = {segment.entry.number: segment for segment in segments}
         rows, vectors = read_rows(connection, settings, manifest.last_row + 1, None)
         tail = _extended(_empty_tail(settings), rows, vectors, settings)
@@ -229,9 +225,7 @@ class ViewKeeper:
             _alive(connection, segment.rows, segment.entry.first_row, segment.entry.last_row)
             for segment in segments
         )
-        return View(
-            state.seq, state.live, settings, manifest, segments, tail, (*alive, None)
-        )
+        return View(state.seq, state.live, settings, manifest, segments, tail, (*alive, None))
 
     def _segment(
         self, entry: SegmentEntry, settings: Settings, connection: sqlite3.Connection
