@@ -84,7 +84,9 @@ class CostModel:
         """Time this machine on rows of ``dim`` numbers; well under 0.2 s, at most 40 MB."""
         resolved = resolve(metric)
         rng = np.random.default_rng(random_state)
-        rows = np.resize(rng.random(1 << 16, dtype=np.float32), (max(64, (1 << 20) // dim), dim))
+        # More than a processor's cache holds, or reading would look too cheap.
+        numbers = 1 << (20 if resolved.surrogate is None else 23)
+        rows = np.resize(rng.random(1 << 16, dtype=np.float32), (max(64, numbers // dim), dim))
         query = rows[0].copy()
 
         def compare(some: Any) -> Any:
