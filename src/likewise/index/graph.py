@@ -161,9 +161,12 @@ class Graph(Index):
 
     def _new_links(self, prepared: PreparedRows) -> Links:
         given = self._given_costs
-        costs = (
-            given if given is not None else CostModel.measure(prepared.rows.shape[1], self._metric)
-        )
+        if given is not None:
+            costs = given
+        elif len(prepared.rows) < SMALLEST_GRAPH:
+            costs = CostModel()
+        else:
+            costs = CostModel.measure(prepared.rows.shape[1], self._metric)
         return new_links(prepared, self.random_state, costs, clocked=given is None)
 
     def _absorb(self, links: Links, prepared: PreparedRows, progress: Progress | None) -> None:
