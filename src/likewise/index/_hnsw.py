@@ -89,6 +89,11 @@ class Hnsw:
             _, places = self._graph.search(self._placed(queries), count, params=parameters)
         return [row[row >= 0] for row in places]
 
+    @staticmethod
+    def distances_computed() -> int:
+        """Distances that all graphs of this process have computed so far (faiss counts them)."""
+        return int(_faiss().cvar.hnsw_stats.ndis)
+
     def takes(self, rows: Float32Array) -> npt.NDArray[np.bool_]:
         """(m,) whether each row can be compared without leaving float32."""
         if self._metric == "cosine":

@@ -41,6 +41,8 @@ class Links:
         curve: measured recall, if it was measured.
         measured_at: rows in the graph when it was.
         clocked: whether searches are timed for ``costs``; not when those were given.
+        visited: distances that the graph computes for a query, by effort: the mean of those
+            asked when the curve was measured.
     """
 
     hnsw: Hnsw
@@ -50,6 +52,7 @@ class Links:
     curve: RecallCurve | None = None
     measured_at: int = 0
     clocked: bool = True
+    visited: dict[int, float] = field(default_factory=dict)
 
     @property
     def stale(self) -> bool:
@@ -75,17 +78,42 @@ class Links:
         return [self.order[p] for p in places]
 
     def measure(
-        self, prepared: PreparedRows, queries: IdArray, jobs: int, *, held_out: bool
+        self,
+        prepared: PreparedRows,
+        queries: IdArray,
+        jobs: int,
+        *,
+        held_out: bool,
+        asked_by_users: Float32Array | None = None,
     ) -> None:
         """Measure the curve, and the time of each effort unless it was given.
 
         ``queries`` are positions of rows; with ``held_out`` they are not in the graph, else
-        each is left out of its own answer.
+        each is left out of its own answer. Where users' own queries are known, the curve is
+        the worse of the two at every point.
         """
         asked = prepared.rows[queries]
         queries, asked = queries[usable := self.hnsw.takes(asked)], asked[usable]
         if len(queries) == 0:
             return
+        curve = self._curve(prepared, queries, asked, jobs, held_out=held_out)
+        if asked_by_users is not None:
+            theirs = asked_by_users[self.hnsw.takes(asked_by_users)]
+            if len(theirs) >= FEWEST_QUERIES:
+                nobody = np.full(len(theirs), -1, dtype=np.int64)
+                curve = curve.worst(self._curve(prepared, nobody, theirs, jobs, held_out=held_out))
+        self.curve = curve
+        self.measured_at = len(self.order)
+
+    def _curve(
+        self,
+        prepared: PreparedRows,
+        queries: IdArray,
+        asked: Float32Array,
+        jobs: int,
+        *,
+        held_out: bool,
+    ) -> RecallCurve:
         own = 0 if held_out else 1
         depths = depths_for(len(self.order) - own)
         linked = np.sort(self.order)
@@ -95,20 +123,21 @@ class Links:
         timed: dict[int, float] = {}
 
         def search(effort: int) -> list[Row]:
-            start = time.perf_counter()
+            before, start = self.hnsw.distances_computed(), time.perf_counter()
             lists = self.nearest(asked, effort, min(effort, len(self.order)), 1)
             timed[effort] = (time.perf_counter() - start) / len(queries)
+            self.visited[effort] = (self.hnsw.distances_computed() - before) / len(queries)
             answers = [self._ranked(prepared, q, p) for q, p in zip(asked, lists, strict=True)]
             if held_out:
                 return answers
             return [_without(r, q) for r, q in zip(answers, queries, strict=True)]
 
-        self.curve = measure(search, truth, efforts, depths)
-        self.measured_at = len(self.order)
+        curve = measure(search, truth, efforts, depths)
         if self.clocked:
             # A larger effort is never cheaper; a busy machine may make it look so.
             seconds = np.maximum.accumulate([timed[e] for e in efforts]).tolist()
             self.costs = self.costs.with_graph(dict(zip(efforts, seconds, strict=True)))
+        return curve
 
     def _ranked(self, prepared: PreparedRows, query: Float32Array, ids: IdArray) -> Row:
         distances = exact_distances(prepared.metric, prepared.rows[ids], query)

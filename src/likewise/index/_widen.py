@@ -60,8 +60,8 @@ def widen(
     while current is not None and curve is not None and len(open_):
         count = _list_length(wanted, current, len(links.order))
         lists = links.nearest(queries[open_], current, count, jobs)
+        found.scanned += round(links.visited.get(current, current) * len(open_))
         for query, ids in zip(open_, lists, strict=True):
-            found.scanned += len(ids)
             row, depth = _judge(prepared, queries[query], ids, wanted)
             if row is not None and curve.lower_at(current, depth) >= wanted.recall:
                 found.rows[query] = row

@@ -21,6 +21,7 @@ from likewise.index.recall import RecallCurve
 from likewise.index.scanning import PreparedRows, best_of, prepare, scan
 from likewise.metrics import Metric
 from likewise.results import Row
+from likewise.vectors import as_dense
 
 #: Fewer rows than this are scanned; a graph would not be faster.
 SMALLEST_GRAPH = 512
@@ -85,22 +86,38 @@ class Graph(Index):
             raise InvalidType(f"costs must be a CostModel or None; got {type(costs).__name__}")
         self._given_costs = costs
         self._keys: IdArray | None = None
+        self._asked: Float32Array | None = None
 
     @suggest_arguments
-    def fit(self, X: Any, *, progress: Progress | None = None, sample_keys: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        *,
+        progress: Progress | None = None,
+        sample_keys: Any = None,
+        queries: Any = None,
+    ) -> Self:
         """As `Index.fit`.
 
-        ``sample_keys`` (n,) are integers, such as hashes of ids, by whose hash the rows kept
-        back are drawn; None draws by the rows themselves.
+        Args:
+            X, progress: as there.
+            sample_keys: (n,) integers, such as hashes of ids, by whose hash the rows kept back
+                are drawn; None draws by the rows themselves.
+            queries: (m, dim) queries that users have asked, to measure recall with too; fewer
+                than 32 say too little and are left out.
         """
         before, self._keys = self._keys, None
         try:
             if sample_keys is not None:
                 self._keys = _checked_keys(sample_keys, len(X))
+            if queries is not None:
+                self._asked = as_dense(queries, metric=self._metric, what="queries")
             return super().fit(X, progress=progress)
         except BaseException:
             self._keys = before
             raise
+        finally:
+            self._asked = None
 
     @property
     def curve(self) -> RecallCurve | None:
@@ -179,7 +196,7 @@ class Graph(Index):
             queries = sample(prepared.rows, waiting, count, self.random_state, self._keys)
         links.insert(prepared.rows, np.setdiff1d(waiting, queries, assume_unique=True), progress)
         if len(queries):
-            links.measure(prepared, queries, self._jobs, held_out=True)
+            links.measure(prepared, queries, self._jobs, held_out=True, asked_by_users=self._asked)
             links.insert(prepared.rows, queries, progress)
 
     def _sample(self, positions: IdArray, count: int) -> IdArray:
@@ -268,6 +285,7 @@ class Graph(Index):
             "clocked": links.clocked,
             "curve": None if links.curve is None else links.curve.to_dict(),
             "measured_at": links.measured_at,
+            "visited": {str(effort): count for effort, count in links.visited.items()},
         }
         return arrays, state
 
@@ -285,6 +303,7 @@ class Graph(Index):
             None if state["curve"] is None else RecallCurve.from_dict(state["curve"]),
             state["measured_at"],
             state["clocked"],
+            {int(effort): count for effort, count in state["visited"].items()},
         )
         self._given_costs = None if state["clocked"] else self._links.costs
 

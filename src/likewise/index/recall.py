@@ -80,6 +80,12 @@ class RecallCurve:
         larger = [e for e in self.efforts if e > effort]
         return next((e for e in larger if e >= 2 * effort), larger[-1] if larger else None)
 
+    def worst(self, other: RecallCurve) -> RecallCurve:
+        """At each effort and depth the lower of two curves, so that a promise holds for both."""
+        recall = np.minimum(self.recall, other.recall).tolist()
+        lower = np.minimum(self.lower, other.lower).tolist()
+        return RecallCurve(self.efforts, self.depths, recall, lower, self.queries + other.queries)
+
     def to_dict(self) -> dict[str, Any]:
         """As plain values, for JSON."""
         return {

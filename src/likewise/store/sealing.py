@@ -33,8 +33,9 @@ from likewise.store.columns import Column
 from likewise.store.database import Database
 from likewise.store.field_columns import read_columns
 from likewise.store.manifest import FILE_NAME, Manifest, SegmentEntry, write_manifest
+from likewise.store.query_log import logged_queries
 from likewise.store.segments import Segment, read_rows, rows_file
-from likewise.store.settings import Settings
+from likewise.store.settings import Settings, VectorField
 from likewise.store.view import View, ViewKeeper, read_state
 from likewise.vectors import Float32Array
 
@@ -235,13 +236,19 @@ class Sealer:
             rows, vectors = read_rows(connection, view.settings, first_row, last_row)
             columns = read_columns(connection, rows, list(view.settings.indexed))
             keys = _sample_keys(connection, rows)
+            asked = {
+                name: logged_queries(connection, name, field.dim or 0)
+                for name, field in view.settings.fields.items()
+            }
         kept_before, kept_after = entries[: job.first], entries[job.stop :]
         new: tuple[SegmentEntry, ...] = ()
         if len(rows):
             number = self._next_number(view)
             indexes = {
-                name: self._build(vectors[name], keys, name, view.settings, job.graph, progress)
-                for name in view.settings.fields
+                name: self._build(
+                    vectors[name], keys, asked[name], field, view.settings, job.graph, progress
+                )
+                for name, field in view.settings.fields.items()
             }
             entry = self._write(number, seq, first_row, last_row, rows, indexes, columns)
             new = (entry,)
@@ -251,16 +258,19 @@ class Sealer:
         self,
         vectors: Float32Array,
         keys: RowArray,
-        field: str,
+        asked: Float32Array,
+        field: VectorField,
         settings: Settings,
         graph: bool,
         progress: Progress | None,
     ) -> Index:
-        metric = settings.fields[field].metric or "cosine"
+        metric = field.metric or "cosine"
         if not graph or len(vectors) < GRAPH_ROWS or metric not in Graph.metrics:
             return Exact(metric).fit(vectors)
         index = Graph(metric, random_state=settings.random_state, costs=self._costs)
-        return index.fit(vectors, sample_keys=keys, progress=progress)
+        return index.fit(
+            vectors, sample_keys=keys, queries=asked if len(asked) else None, progress=progress
+        )
 
     def _write(
         self,
