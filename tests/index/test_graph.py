@@ -180,3 +180,15 @@ def test_metrics_it_cannot_use():
 def test_load_by_registry(tmp_path, graph):
     graph.save(tmp_path / "graph")
     assert isinstance(load(tmp_path / "graph"), Graph)
+
+
+def test_rows_that_no_path_leads_to_are_found_all_the_same():
+    # Piles of equal rows far apart are what strands rows in such a graph.
+    rng = np.random.default_rng(0)
+    piles = np.repeat(rng.standard_normal((12, 8)) * 1000, 100, axis=0).astype(np.float32)
+    rows = np.concatenate([piles, rng.standard_normal((300, 8)).astype(np.float32)])
+    graph = Graph("euclidean").fit(rows)
+    assert len(graph._links.find_stranded()) > 0, "the case is not tested any more"
+    assert len(graph.unreachable()) == 0
+    for i in range(0, len(rows), 37):
+        assert graph.search(rows[i], k=1).distances[0, 0] == 0.0

@@ -89,6 +89,23 @@ class Hnsw:
             _, places = self._graph.search(self._placed(queries), count, params=parameters)
         return [row[row >= 0] for row in places]
 
+    def unreachable(self) -> npt.NDArray[np.int64]:
+        """Places that no path of the lowest level leads to from the entry. Cost O(links)."""
+        faiss, inner, count = _faiss(), self._graph.hnsw, len(self)
+        reached = np.zeros(count, dtype=np.bool_)
+        if count == 0:
+            return np.flatnonzero(reached)
+        neighbors = faiss.vector_to_array(inner.neighbors)
+        starts = faiss.vector_to_array(inner.offsets)[:count].astype(np.int64)
+        links = np.arange(inner.nb_neighbors(0))
+        frontier = np.array([inner.entry_point])
+        while len(frontier):
+            reached[frontier] = True
+            near = neighbors[starts[frontier][:, None] + links]
+            near = np.unique(near[near >= 0])
+            frontier = near[~reached[near]]
+        return np.flatnonzero(~reached)
+
     @staticmethod
     def distances_computed() -> int:
         """Distances that all graphs of this process have computed so far (faiss counts them)."""

@@ -43,6 +43,7 @@ class Links:
         clocked: whether searches are timed for ``costs``; not when those were given.
         visited: distances that the graph computes for a query, by effort: the mean of those
             asked when the curve was measured.
+        stranded: positions of rows in the graph that no path leads to; they are scanned too.
     """
 
     hnsw: Hnsw
@@ -53,6 +54,7 @@ class Links:
     measured_at: int = 0
     clocked: bool = True
     visited: dict[int, float] = field(default_factory=dict)
+    stranded: IdArray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
     @property
     def stale(self) -> bool:
@@ -71,11 +73,26 @@ class Links:
                 self.waiting = np.setdiff1d(self.waiting, self.order, assume_unique=True)
             if progress is not None:
                 progress(len(self.order), len(self.order) + len(self.waiting))
+        self.stranded = self.find_stranded()
+
+    @property
+    def beside(self) -> IdArray:
+        """Positions, ascending, that the graph does not answer for: to be scanned."""
+        if not len(self.stranded):
+            return self.waiting
+        return np.union1d(self.waiting, self.stranded)
+
+    def find_stranded(self) -> IdArray:
+        """Positions of rows in the graph that no path leads to. Cost: one walk over the links."""
+        return np.sort(self.order[self.hnsw.unreachable()])
 
     def nearest(self, queries: Float32Array, effort: int, count: int, jobs: int) -> list[IdArray]:
         """For each query the positions of up to ``count`` near rows."""
         places = self.hnsw.nearest(queries, effort, count, jobs)
-        return [self.order[p] for p in places]
+        found = [self.order[p] for p in places]
+        if len(self.stranded):  # the upper levels may have led there all the same
+            found = [ids[~np.isin(ids, self.stranded)] for ids in found]
+        return found
 
     def measure(
         self,

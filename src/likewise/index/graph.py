@@ -134,6 +134,13 @@ class Graph(Index):
         """Whether more than a fifth of the graph came after the curve was measured."""
         return self._links.curve is not None and self._links.stale
 
+    def unreachable(self) -> IdArray:
+        """Positions that neither a path in the graph nor a scan leads to; empty when sound.
+
+        Cost: one walk over the links.
+        """
+        return np.setdiff1d(self._links.find_stranded(), self._links.beside)
+
     def measure(self) -> RecallCurve | None:
         """Measure the curve now, and return it.
 
@@ -222,11 +229,11 @@ class Graph(Index):
     def _walk(self, queries: Float32Array, request: Request, plan: Plan) -> Answer:
         """Through the graph, with a scan for the rows that wait and the queries not satisfied."""
         links, mask = self._links, request.selection.mask()
-        waiting = links.waiting if mask is None else links.waiting[mask[links.waiting]]
-        linked = request.selection.count - len(waiting)
+        beside = links.beside if mask is None else links.beside[mask[links.beside]]
+        linked = request.selection.count - len(beside)
         if linked == 0:
-            tail = self._scan(queries, request, waiting)
-            return Answer(tail.rows, "exact", 1.0, tail.scanned, "only new rows match")
+            tail = self._scan(queries, request, beside)
+            return Answer(tail.rows, "exact", 1.0, tail.scanned, "only rows beside the graph match")
         wanted = Wanted(
             k=None if request.k is None else min(request.k, linked),
             radius=request.radius,
@@ -235,8 +242,8 @@ class Graph(Index):
             budget=plan.candidates["exact"],
         )
         found = widen(links, self._prepared, queries, wanted, plan.effort, self._jobs)
-        if len(waiting):
-            tail = self._scan(queries, request, waiting)
+        if len(beside):
+            tail = self._scan(queries, request, beside)
             found.scanned += tail.scanned
             for i, (row, extra) in enumerate(zip(found.rows, tail.rows, strict=True)):
                 found.rows[i] = None if row is None else _joined(row, extra, request.k)
@@ -275,6 +282,7 @@ class Graph(Index):
             **summary_arrays(self._prepared.summary),
             "order": links.order,
             "waiting": links.waiting,
+            "stranded": links.stranded,
             "graph": links.hnsw.to_bytes(),
         }
         if self._keys is not None:
@@ -304,6 +312,7 @@ class Graph(Index):
             state["measured_at"],
             state["clocked"],
             {int(effort): count for effort, count in state["visited"].items()},
+            arrays["stranded"],
         )
         self._given_costs = None if state["clocked"] else self._links.costs
 

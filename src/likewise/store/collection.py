@@ -6,7 +6,6 @@ modules it imports.
 
 from __future__ import annotations
 
-import atexit
 import functools
 import sqlite3
 import threading
@@ -55,8 +54,6 @@ from likewise.vectors import Float32Array, as_dense, from_bytes
 
 Where = Filter | str | Mapping[str, Any] | None
 
-_open_collections: weakref.WeakSet[Collection] = weakref.WeakSet()
-
 
 class Collection:
     """Rows in one directory, searchable by likeness. Made by ``create``, ``open``, ``restore``.
@@ -84,8 +81,10 @@ class Collection:
         self._encoders = dict(encoders)
         self._fields = self.settings  # what never changes of them: the vector fields
         self._log = QueryLog()
-        self._closed = False
-        _open_collections.add(self)
+        # Also runs when the last reference goes, and when the interpreter ends.
+        self._shut = weakref.finalize(
+            self, _shut, database, self._lock, self._sealer, self._log, self._writing
+        )
 
     # -- what it is --------------------------------------------------------------------
 
@@ -105,7 +104,7 @@ class Collection:
             return read_state(connection).live
 
     def __repr__(self) -> str:
-        if self._closed:
+        if not self._shut.alive:
             return f"Collection({self.name!r}, closed)"
         return f"Collection({self.name!r}, {len(self)} rows)"
 
@@ -166,7 +165,7 @@ class Collection:
             )
         wanted = None if ids is None else _ids(ids)
         with self._writing:
-            self._lock.acquire()
+            self._acquire()
             rows = self._rows_of(wanted, condition)
             if not rows:
                 return 0
@@ -187,7 +186,7 @@ class Collection:
         if not isinstance(name, str):
             raise InvalidType(f"index_field takes the name of a field; got {name!r}")
         with self._writing:
-            self._lock.acquire()
+            self._acquire()
             with self._database.write() as connection:
                 describe.add_indexed_field(connection, name, self.name)
             self._sealer.add_columns()
@@ -199,7 +198,7 @@ class Collection:
         if not isinstance(enabled, bool):
             raise InvalidType(f"log_queries takes True or False; got {enabled!r}")
         with self._writing:
-            self._lock.acquire()
+            self._acquire()
             with self._database.write() as connection:
                 describe.set_query_logging(connection, enabled)
             self._log.clear()
@@ -336,8 +335,8 @@ class Collection:
         """Index everything and measure the recall curves, now; returns when it is done."""
         self._refuse_read_only()
         with self._writing:
-            self._lock.acquire()
-            self._flush_log()
+            self._acquire()
+            _flush(self._database, self._log)
             self._sealer.seal(progress)
 
     def check(self) -> list[Finding]:
@@ -360,7 +359,7 @@ class Collection:
         self._refuse_read_only()
         started = time.perf_counter()
         with self._writing:
-            self._lock.acquire()
+            self._acquire()
             rebuilt = self._sealer.rebuild(progress)
         return RepairReport(rebuilt, self.check(), time.perf_counter() - started)
 
@@ -375,7 +374,7 @@ class Collection:
         self._refuse_read_only()
         started = time.perf_counter()
         with self._writing:
-            self._lock.acquire()
+            self._acquire()
             before = maintenance.directory_bytes(self.path)
             self._log.clear()
             with self._sealer.paused():
@@ -412,25 +411,12 @@ class Collection:
     def copy_to(self, target: Path) -> Path:
         """`snapshot` to an absolute path; also what ``restore`` does."""
         with self._sealer.paused():
-            with self._viewing() as (_, view):
-                pass
-            maintenance.copy_collection(self._database, self.path, target, view)
+            maintenance.copy_collection(self._database, self.path, target)
         return target
 
     def close(self) -> None:
         """Finish what must be finished and let go; a second call does nothing."""
-        with self._writing:
-            if self._closed:
-                return
-            try:
-                if self._lock.held:
-                    self._flush_log()
-                    self._sealer.close()
-            finally:
-                self._closed = True
-                self._database.close()
-                self._lock.release()
-                self._keeper.forget()
+        self._shut()
 
     def __enter__(self) -> Self:
         return self
@@ -458,7 +444,7 @@ class Collection:
                 return
 
     def _refuse_read_only(self) -> None:
-        if self._closed:
+        if not self._shut.alive:
             raise CollectionClosed(f"collection {self.name!r} is closed; open it again")
         if self.read_only:
             raise ReadOnly(
@@ -471,7 +457,7 @@ class Collection:
         if not len(batch):
             return []
         with self._writing:
-            self._lock.acquire()
+            self._acquire()
             with self._database.write() as connection:
                 if replace:
                     old = [row for row, _ in writing.rows_of(connection, batch.ids)]
@@ -571,10 +557,11 @@ class Collection:
                 chosen = named if chosen is None else chosen & named
         return sorted(chosen or ())
 
-    def _flush_log(self) -> None:
-        if self._log.pending:
-            with self._database.write() as connection:
-                self._log.write(connection)
+    def _acquire(self) -> None:
+        """Become the writer, if this process is not; clear away what a crash left behind."""
+        if not self._lock.held:
+            self._lock.acquire()
+            self._sealer.tidy()
 
 
 class _Limits:
@@ -647,10 +634,24 @@ def _vector_of(
     return found[0], from_bytes([found[1]], settings.fields[field].dim or 0)
 
 
-@atexit.register
-def _close_all() -> None:
-    for collection in list(_open_collections):
-        collection.close()
+def _shut(
+    database: Database, lock: WriterLock, sealer: Sealer, log: QueryLog, writing_: Any
+) -> None:
+    """What `Collection.close` does; apart, so that it does not keep the collection alive."""
+    with writing_:
+        try:
+            if lock.held:
+                _flush(database, log)
+                sealer.close()
+        finally:
+            database.close()
+            lock.release()
+
+
+def _flush(database: Database, log: QueryLog) -> None:
+    if log.pending:
+        with database.write() as connection:
+            log.write(connection)
 
 
 __all__ = ["Collection", "Hit"]

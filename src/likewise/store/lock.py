@@ -93,7 +93,9 @@ class WriterLock:
         except ValueError:  # between taking the lock and signing it
             owner = {}
         pid = owner.get("pid")
-        who = f"process {pid} on {owner['host']}, since {owner['start']}" if pid else "a process"
+        who = f"process {pid} on {owner['host']}, since {owner['start']}," if pid else "a process"
+        if pid == os.getpid():
+            who = f"this process ({pid}), through another handle,"
         return CollectionLocked(
             f"collection {self.path.parent.name!r}: {who} is writing to it; waited "
             f"{self.timeout:g} s. Close it there, write from there, or open with read_only=True",

@@ -11,13 +11,15 @@ from pathlib import Path
 import numpy as np
 
 from likewise._arrays import DamagedFile, sync_directory, verify_arrays
-from likewise.errors import CollectionExists
+from likewise.errors import CollectionExists, LikewiseError, StorageFailed
+from likewise.index import Graph
 from likewise.store import metadata
 from likewise.store.batch import row_checksum
 from likewise.store.database import FILE_NAME, Database
-from likewise.store.manifest import FILE_NAME as MANIFEST
+from likewise.store.manifest import read_manifest, write_manifest
 from likewise.store.reports import Finding
 from likewise.store.schema import vector_table
+from likewise.store.segments import Segment
 from likewise.store.settings import Settings
 from likewise.store.view import View, read_state
 
@@ -117,6 +119,20 @@ def check_cache(
                 yield Finding("damaged_cache", f"{error}; repair() rebuilds it", "warning", name)
         if sound:
             yield from _compare(view, segment.entry.number, connection)
+            yield from _check_reachable(segment)
+
+
+def _check_reachable(segment: Segment) -> Iterator[Finding]:
+    for name, index in segment.indexes.items():
+        lost = len(index.unreachable()) if isinstance(index, Graph) else 0
+        if lost:
+            yield Finding(
+                "unreachable_rows",
+                f"segment {segment.entry.number}, field {name!r}: no path in the graph leads to "
+                f"{lost} rows; repair() rebuilds it",
+                "warning",
+                f"segment {segment.entry.number}",
+            )
 
 
 def _compare(view: View, number: int, connection: sqlite3.Connection) -> Iterator[Finding]:
@@ -149,40 +165,58 @@ def _compare(view: View, number: int, connection: sqlite3.Connection) -> Iterato
             )
 
 
-def copy_collection(database: Database, source: Path, target: Path, view: View) -> None:
+def copy_collection(database: Database, source: Path, target: Path) -> None:
     """A consistent copy of a collection in use, made aside and renamed.
 
-    The cache is copied as far as it is whole; what is missing is rebuilt at need.
+    The cache comes along if it is whole and fits the copied database; else the copy starts
+    without one, and it is rebuilt at need.
 
     Raises:
         CollectionExists: ``target`` is there already.
+        StorageFailed: it cannot be written.
     """
     refuse_existing(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
     aside = target.with_name(f".{target.name}.{os.getpid()}.new")
-    shutil.rmtree(aside, ignore_errors=True)
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(aside, ignore_errors=True)
         (aside / CACHE).mkdir(parents=True)
-        # The cache first: the database copied after it still has every tombstone it needs,
-        # or states a later manifest, and then the copy's cache is rebuilt.
-        for name in [*sorted(view.manifest.files), MANIFEST]:
-            try:
-                shutil.copy2(source / CACHE / name, aside / CACHE / name)
-            except FileNotFoundError:
-                continue
-        with database.read() as connection:
-            copy = sqlite3.connect(aside / FILE_NAME)
-            try:
+        # The cache first: the database copied after it has every tombstone the cache needs,
+        # or says that it has not.
+        version = _copy_cache(source / CACHE, aside / CACHE)
+        copy = sqlite3.connect(aside / FILE_NAME, isolation_level=None)
+        try:
+            with database.read() as connection:
                 connection.execute("SELECT seq FROM state").fetchone()
                 connection.backup(copy)
-            finally:
-                copy.close()
+            if version is None or version < read_state(copy).manifest_version:
+                shutil.rmtree(aside / CACHE)
+                (aside / CACHE).mkdir()
+                copy.execute("UPDATE state SET manifest_version = 0")
+        finally:
+            copy.close()
         _sync_tree(aside)
         os.rename(aside, target)
         sync_directory(target.parent)
-    except BaseException:
+    except BaseException as error:
         shutil.rmtree(aside, ignore_errors=True)
+        if isinstance(error, (OSError, sqlite3.Error)) and not isinstance(error, LikewiseError):
+            raise StorageFailed(f"cannot copy the collection to {target}: {error}") from error
         raise
+
+
+def _copy_cache(source: Path, target: Path) -> int | None:
+    """Copy the manifest and the files it names; its version, or None when one is missing."""
+    try:
+        manifest = read_manifest(source)
+        if manifest is None:
+            return None
+        for name in sorted(manifest.files):
+            shutil.copy2(source / name, target / name)
+    except (FileNotFoundError, DamagedFile):
+        return None
+    write_manifest(target, manifest)
+    return manifest.version
 
 
 def refuse_existing(target: Path) -> None:

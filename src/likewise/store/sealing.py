@@ -161,18 +161,18 @@ class Sealer:
 
     def seal(self, progress: Progress | None = None) -> None:
         """Index everything, now; a caller's ``progress`` may raise to interrupt."""
-        with self._working:
+        with self._alone():
             self._work(force_tail=True, graph_rows=None, progress=progress)
 
     def rewrite(self, progress: Progress | None = None) -> None:
         """Write one segment of all rows, from the database, and drop every other file."""
-        with self._working:
+        with self._alone():
             view = self._view()
             self._replace(view, _Job(0, len(view.segments), True, True), progress)
 
     def rebuild(self, progress: Progress | None = None) -> int:
         """Write every damaged segment anew, and index the rest; returns how many were."""
-        with self._working:
+        with self._alone():
             self._keeper.forget()
             damaged = [s for s in self._view().segments if s.damaged]
             self._work(force_tail=True, graph_rows=None, progress=progress)
@@ -180,7 +180,7 @@ class Sealer:
 
     def add_columns(self) -> None:
         """Write the columns of indexed fields that segments lack."""
-        with self._working:
+        with self._alone():
             view = self._view()
             entries = list(view.manifest.segments)
             written = [self._lacking(segment, view.settings) for segment in view.segments]
@@ -207,6 +207,22 @@ class Sealer:
                 if path.name not in named and _CACHE_FILE.match(path.name):
                     with contextlib.suppress(OSError):
                         path.unlink()
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """No other sealing meanwhile; a disk that refuses is an error of ours."""
+        with self._working:
+            try:
+                yield
+            except LikewiseError:
+                raise
+            except OSError as error:
+                self.tidy()
+                raise StorageFailed(
+                    f"collection {self._cache.parent.name!r}: the cache cannot be written "
+                    f"({error}); every row is safe, searches scan what is not indexed. Free some "
+                    "space and seal() again"
+                ) from error
 
     def _work(self, *, force_tail: bool, graph_rows: int | None, progress: Progress | None) -> None:
         while True:

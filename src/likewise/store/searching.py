@@ -131,7 +131,7 @@ def find(
         scanned += info.scanned
         for name, seconds in info.candidates.items():
             candidates[name] = candidates.get(name, 0.0) + seconds
-        if strategy == "exact":
+        if strategy == "exact" and info.matching:
             strategy, reason = info.strategy, info.reason
     if len(view.tail):
         found = scan(view.tail.prepared[field], queries, k, radius, selected.masks[-1])
@@ -142,7 +142,7 @@ def find(
     rows, recall = _merge(parts, recalls, len(queries), k)
     if strategy == "exact":
         recall = 1.0
-    reason = reason or "there are no rows"
+    reason = reason or ("no row matches" if view.live else "there are no rows")
     return Found(rows, strategy, recall, scanned, selected.matching, reason, candidates)
 
 
