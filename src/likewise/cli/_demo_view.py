@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -18,10 +18,8 @@ PLAIN_EVERY = 5.0  # seconds between plain lines, where there is no terminal to 
 SHOWN = 130  # characters of a hit's text
 
 
-class Advance(Protocol):
-    """Called with how much of the whole is done."""
-
-    def __call__(self, done: int) -> None: ...
+#: Called with how much is done, and of how much.
+Advance = Callable[[int, int], None]
 
 
 class View:
@@ -40,22 +38,22 @@ class View:
         self.err.print(f"[bold cyan]•[/] {escape(text)}")
 
     @contextmanager
-    def progress(self, label: str, total: int) -> Iterator[Advance]:
+    def progress(self, label: str) -> Iterator[Advance]:
         """A bar with the time left, or a plain line every few seconds."""
         if not self.err.is_terminal:
-            yield self._plain(label, total)
+            yield self._plain(label)
             return
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
         columns = ("  {task.description}", BarColumn(), MofNCompleteColumn())
         with Progress(*columns, TimeRemainingColumn(), console=self.err, transient=True) as bar:
-            task = bar.add_task(label, total=total)
-            yield lambda done: bar.update(task, completed=done)
+            task = bar.add_task(label, total=None)
+            yield lambda done, total: bar.update(task, completed=done, total=total)
 
-    def _plain(self, label: str, total: int) -> Advance:
+    def _plain(self, label: str) -> Advance:
         start = last = time.perf_counter()
 
-        def advance(done: int) -> None:
+        def advance(done: int, total: int) -> None:
             nonlocal last
             now = time.perf_counter()
             if 0 < done < total and now - last >= PLAIN_EVERY:
@@ -82,8 +80,7 @@ class View:
         self.out.print(
             f"  [dim]plan: {info.strategy}, {escape(info.reason or 'no reason given')}[/]\n"
             f"  [dim]recall {info.recall:.3f} · {info.matching:,} of {rows:,} rows match · "
-            f"{info.scanned:,} distances in {info.seconds * 1e3:.1f} ms · "
-            f"{seconds * 1e3:.0f} ms with encoding the question[/]"
+            f"{info.scanned:,} distances · {seconds * 1e3:.0f} ms with encoding the question[/]"
         )
 
     def what_next(self, path: str, rows: int) -> None:

@@ -101,10 +101,8 @@ def build(folder: Path, everything: bool, view: View) -> int:
     start = time.perf_counter()
     _mark(folder).unlink(missing_ok=True)  # until this run has finished, too
     view.step("reading docstrings of the standard library and of installed packages")
-    with view.progress("reading", 1000) as advance:
-        corpus = collect(
-            everything=everything, progress=lambda done, total, _: advance(done * 1000 // total)
-        )
+    with view.progress("reading packages") as advance:
+        corpus = collect(everything=everything, progress=advance)
     view.step(f"{len(corpus):,} objects read in {time.perf_counter() - start:.1f} s")
     with _open_or_create(folder) as collection:
         missing = _missing(collection, corpus)
@@ -168,11 +166,11 @@ def _add(collection: Any, rows: list[dict[str, Any]], view: View) -> None:
     view.step(f"encoding {len(rows):,} texts with {ENCODER}; Ctrl-C keeps what is done")
     done = 0
     try:
-        with view.progress("encoding", len(rows)) as advance:
+        with view.progress("encoding") as advance:
             for done in range(0, len(rows), ROWS_AT_ONCE):
-                advance(done)
+                advance(done, len(rows))
                 collection.add(rows[done : done + ROWS_AT_ONCE])
-            advance(len(rows))
+            advance(len(rows), len(rows))
     except KeyboardInterrupt:
         view.step(f"stopped: {done:,} of {len(rows):,} are kept; run it again to go on")
         raise
