@@ -20,7 +20,7 @@ QUESTIONS: tuple[tuple[str, str | None], ...] = (
     ("run a function at most n times a second", None),
     ("smooth a noisy signal", None),
     ("retry when the network fails", None),
-    ("solve a system of linear equations", "package = 'numpy' and lines >= 20"),
+    ("solve a system of linear equations", "package = 'numpy' and lines >= 10"),
     ("which words are spelled almost the same?", "package = 'python' and kind != 'module'"),
 )
 
