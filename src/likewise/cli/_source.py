@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-WORDS = 65  # of a docstring: about 90 tokens with the name and the signature
+WORDS = 50  # of a docstring: at most about 90 tokens with the name and the signature
+RULE = re.compile(r"\s*[-=~*#^+]{3,}\s*")
 HEADING = re.compile(
-    r"(?m)^\s*(?:[-=~]{3,}|:(?:param|type|arg|return)|@param|>>>|\.\. |```|#+ "
+    r"(?m)^\s*(?:[-=~*#^+]{3,}\s*$|:(?:param|type|arg|return)|@param|>>>|\.\. |```|#+ "
     r"|(?:Args|Arguments|Parameters|Returns|Raises|Yields|Examples?|Attributes|Notes?)\s*:?\s*$)"
 )
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -71,13 +72,15 @@ def read_module(path: Path, name: str) -> Module | None:
 
 def summarise(docstring: str) -> str:
     """The first paragraphs, up to a heading or `WORDS` words; empty when they say too little."""
-    found = HEADING.search(docstring)
-    words = (docstring[: found.start()] if found else docstring).split()
-    if found and found.group().strip()[:3] in ("---", "===", "~~~") and words:
-        words = _without_title(docstring[: found.start()])
-    if len(words) < 3:
-        return ""
-    return " ".join(words[:WORDS])
+    lines = docstring.strip().splitlines()
+    # A title may come first, underlined, overlined or both: its words count, its lines do not.
+    text = "\n".join([line for line in lines[:3] if not RULE.fullmatch(line)] + lines[3:])
+    if found := HEADING.search(text):
+        text = text[: found.start()]
+        if RULE.match(found.group().strip()):
+            text = text.rstrip().rpartition("\n")[0]  # the heading is the line above
+    words = text.split()
+    return " ".join(words[:WORDS]) if len(words) >= 3 else ""
 
 
 def is_public(name: str) -> bool:
@@ -88,11 +91,6 @@ def is_public(name: str) -> bool:
         or part.startswith("test_")
         for part in name.split(".")
     )
-
-
-def _without_title(text: str) -> list[str]:
-    # The line above an underline is a title of what comes next, not of what came before.
-    return text.rstrip().rpartition("\n")[0].split()
 
 
 def _top_level(body: list[ast.stmt]) -> Iterator[ast.stmt]:

@@ -21,17 +21,17 @@ from typing import Any
 from likewise.cli._names import public_definitions
 from likewise.cli._source import Definition, Module, is_public, read_module, summarise
 
-FIRST_RUN = 5000
+FIRST_RUN = 4000
 STANDARD = "python"  # the package of the standard library's rows
 # Shares of the first run: what most people have and search. Those that are not installed, or
 # have less than their share, leave it to the others.
 SHARES = {
-    STANDARD: 24,
+    STANDARD: 20,
     "numpy": 8,
-    "scipy": 8,
+    "scipy": 12,
     "sklearn": 5,
-    "pandas": 4,
-    "networkx": 3,
+    "pandas": 3,
+    "networkx": 2,
     **dict.fromkeys(("joblib", "requests", "httpx", "urllib3", "rich", "typer", "click"), 1),
     **dict.fromkeys(("huggingface_hub", "filelock", "threadpoolctl", "jinja2", "yaml"), 1),
 }
@@ -66,14 +66,14 @@ class Package:
 
 
 def collect(
-    *, everything: bool = False, progress: Callable[[int, int, str], None] | None = None
+    *, everything: bool = False, progress: Callable[[int, int], None] | None = None
 ) -> list[Row]:
     """Rows ``id, text, package, module, kind``, and ``lines, year`` where there is a file.
 
     Args:
         everything: all installed packages and all objects; otherwise `FIRST_RUN` rows of the
             standard library and well-known packages, chosen by one rule (see `choose`).
-        progress: called with (packages done, packages, name of the next).
+        progress: called with (packages done, packages).
 
     Returns:
         Rows with unique ids, always the same ones in the same order for one installation.
@@ -87,10 +87,10 @@ def collect(
     found: dict[str, list[Entry]] = {}
     for done, package in enumerate(packages):
         if progress is not None:
-            progress(done, len(packages), package.name)
+            progress(done, len(packages))
         found[package.name] = entries_of(package)
     if progress is not None:
-        progress(len(packages), len(packages), "")
+        progress(len(packages), len(packages))
     chosen = chain.from_iterable(found.values()) if everything else choose(found)
     return [entry.row for entry in chosen]
 
