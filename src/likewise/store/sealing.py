@@ -26,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from likewise._arrays import save_arrays
-from likewise.errors import CacheWarning, LikewiseError
+from likewise.errors import CacheWarning, LikewiseError, StorageFailed
 from likewise.index import CostModel, Graph, Index
 from likewise.index.exact import Exact
 from likewise.store.columns import Column
