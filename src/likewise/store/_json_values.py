@@ -48,7 +48,20 @@ def dump_row(row: Mapping[str, Any], *, packed: bool = False) -> str:
 def dump_value(value: Any, *, packed: bool = False) -> str:
     """As `dump_row`, for any value; what JSON cannot carry raises TypeError or ValueError."""
     plain = _plain(value, packed)
-    return json.dumps(plain, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    text = json.dumps(plain, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    if is_unicode(text):
+        return text
+    return json.dumps(plain, allow_nan=False, separators=(",", ":"))
+
+
+def is_unicode(text: str) -> bool:
+    """Whether UTF-8 can hold ``text``; half a surrogate pair has only an escape."""
+    if not text.isascii():
+        try:
+            text.encode("utf-8")
+        except UnicodeEncodeError:
+            return False
+    return True
 
 
 def load_value(line: str | bytes) -> Any:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+from likewise.store._json_values import is_unicode
+
 _LARGEST_INT64 = 2**63 - 1
 _LARGEST_EXACT_FLOAT = 2**53
 
@@ -23,7 +25,8 @@ class ColumnKinds:
 
     Kinds are ``boolean``, ``integer``, ``float``, ``string``, ``date``, ``datetime`` (naive
     or with a zone), a list of one of these, ``vector DIM``, or ``json`` for the rest: mixed
-    kinds, nested objects, lists with null in them, integers beyond 64 bits. Integers among
+    kinds, nested objects, lists with null in them, integers beyond 64 bits, half
+    surrogate pairs. Integers among
     floats are floats where a float holds them exactly.
 
     Example:
@@ -77,6 +80,8 @@ def kind_of(value: Any) -> str:
     if isinstance(value, dt.datetime):
         return "datetime" if value.tzinfo is None else "datetime with zone"
     if isinstance(value, int) and abs(value) > _LARGEST_INT64:
+        return _MIXED
+    if isinstance(value, str) and not is_unicode(value):
         return _MIXED
     return _BASES.get(type(value), _MIXED)
 

@@ -1,0 +1,124 @@
+"""``likewise search``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from likewise.cli.options import IDS_HELP, CollectionPath, Json, Using, Where, find_rows
+from likewise.cli.output import counted, one_line, remark, shortened, show_json, show_table
+from likewise.errors import InvalidArgument, InvalidFile
+
+_DEFAULT_K = 10
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(search)
+
+
+def search(
+    path: CollectionPath,
+    question: Annotated[str | None, typer.Argument(help="What to look for, in words.")] = None,
+    id: Annotated[
+        str | None, typer.Option("--id", help=f"More like the row with this id. {IDS_HELP}")
+    ] = None,
+    vector: Annotated[
+        Path | None, typer.Option("--vector", help="Look for the one vector in this .npy file.")
+    ] = None,
+    k: Annotated[
+        int | None,
+        typer.Option("-k", help="How many hits: 10 if not given, all with --radius."),
+    ] = None,
+    where: Where = None,
+    radius: Annotated[float | None, typer.Option(help="Only hits within this distance.")] = None,
+    min_score: Annotated[
+        float | None, typer.Option(help="Only hits of this score or more.")
+    ] = None,
+    recall: Annotated[
+        float | None, typer.Option(help="The share of the true neighbours to find, in (0, 1].")
+    ] = None,
+    exact: Annotated[bool, typer.Option("--exact", help="Find all of them, at any cost.")] = False,
+    using: Using = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say which strategies were weighed, and why.")
+    ] = False,
+    json_output: Json = False,
+) -> None:
+    """Find the rows most like a question, a row, or a vector."""
+    import likewise as lw
+
+    if [question is None, id is None, vector is None].count(False) != 1:
+        raise InvalidArgument("search expects one of a question, --id or --vector")
+    with lw.open(path, read_only=True) as collection:
+        results = collection.search(
+            _query(collection, question, id, vector),
+            k=_DEFAULT_K if k is None and radius is None else k,
+            where=where,
+            radius=radius,
+            min_score=min_score,
+            recall=recall,
+            exact=exact,
+            using=using,
+            explain=explain,
+        )
+    if json_output:
+        show_json({"hits": [_hit(hit) for hit in results], "info": results.info.to_dict()})
+    else:
+        _show(results, explain)
+
+
+def _query(collection: Any, question: str | None, id: str | None, vector: Path | None) -> Any:
+    if question is not None:
+        return question
+    if id is None:
+        return _read_vector(vector)
+    rows, _ = find_rows(collection, [id])
+    return {"id": rows[0]["id"] if rows else id}  # an unknown id is the collection's to refuse
+
+
+def _read_vector(path: Any) -> Any:
+    import numpy as np
+
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise InvalidFile(f"{path}: not a .npy file of numbers ({error})") from error
+    if array.ndim == 2 and len(array) == 1:
+        array = array[0]
+    if array.ndim != 1:
+        raise InvalidFile(f"{path}: expected one vector; got shape {array.shape}")
+    return array
+
+
+def _hit(hit: Any) -> dict[str, Any]:
+    return {
+        "id": hit.id,
+        "distance": hit.distance,
+        "score": hit.score,
+        "text": hit.text,
+        "metadata": hit.metadata,
+    }
+
+
+def _show(results: Any, explain: bool) -> None:
+    show_table(
+        ["id", "score", "distance", "text", "metadata"],
+        [
+            (hit.id, f"{hit.score:.4f}", hit.distance, shortened(hit.text), one_line(hit.metadata))
+            for hit in results
+        ],
+        wide="text",
+    )
+    info = results.info
+    remark(
+        f"{counted(len(results), 'hit')} of {counted(info.matching, 'matching row')} "
+        f"by {info.strategy}, recall {info.recall:.3f}, "
+        f"{counted(info.scanned, 'distance')}, {1000 * info.seconds:.1f} ms"
+    )
+    if explain:
+        remark(info.reason)
+        for name, seconds in info.candidates.items():
+            remark(f"  {name}: about {1000 * seconds:.2f} ms")

@@ -1,0 +1,79 @@
+"""Failures as the shell sees them: a message on stderr and a documented exit code."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+
+import typer
+
+from likewise.errors import LikewiseError
+
+EXIT_CODES = {
+    0: "all went well",
+    1: "something unexpected, or a declined question",
+    2: "the call was wrong",
+    3: "the data or the collection is wrong, or check found something",
+    4: "another process holds the collection",
+    5: "the machine lacks something: an extra, disk or memory",
+    130: "interrupted",
+}
+UNEXPECTED = 1
+WRONG_CALL = 2
+INTERRUPTED = 130
+
+# Messages name Python arguments; on the command line the same things are options.
+_OPTIONS = (
+    (r"\bupsert=True", "--upsert"),
+    (r"\bskip_bad=True", "--skip-bad"),
+    (r"\boverwrite=True", "--force"),
+    (r"\bskip=(\d+)", r"--skip \1"),
+    (r"\brename=\{'([^']*)': None\}", r"--rename '\1='"),
+    (r"\b(id|text|vector)=(?=$|[\s,;.)])", r"--\1-column"),
+    (r"\busing=(?=$|[\s,;.)])", "--using"),
+)
+
+
+def report(error: Exception, *, as_json: bool) -> int:
+    """Say on stderr what went wrong and give the exit code for it."""
+    code, status, message = _described(error)
+    if as_json:
+        print(json.dumps({"error": {"code": code, "message": message}}), file=sys.stderr)
+    elif code == "usage":
+        error.show()  # type: ignore[attr-defined]  # with the usage line of the command
+    else:
+        print(f"likewise: {message}", file=sys.stderr)
+    return status
+
+
+def _described(error: Exception) -> tuple[str, int, str]:
+    if isinstance(error, LikewiseError):
+        return error.code, error.exit_status, in_shell_words(_text(error))
+    if hasattr(error, "format_message"):  # a word or option that the app does not know
+        return "usage", WRONG_CALL, str(error.format_message())
+    if isinstance(error, typer.Abort):
+        return "interrupted", INTERRUPTED, "interrupted; what was committed stays"
+    return (
+        "unexpected",
+        UNEXPECTED,
+        f"unexpected {type(error).__name__}: {error}\n"
+        "Set LIKEWISE_TRACEBACK=1 to see where, and please report it",
+    )
+
+
+def _text(error: LikewiseError) -> str:
+    # A KeyError would show its message in quotes.
+    return str(error.args[0]) if error.args else str(error)
+
+
+def in_shell_words(message: str) -> str:
+    """``message`` with Python arguments replaced by the options that do the same.
+
+    Example:
+        >>> in_shell_words("run again with upsert=True, or leave it out with rename={'x': None}")
+        "run again with --upsert, or leave it out with --rename 'x='"
+    """
+    for pattern, option in _OPTIONS:
+        message = re.sub(pattern, option, message)
+    return message
