@@ -11,11 +11,11 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from likewise.store._json_values import readable
-
 
 def show_json(value: Any) -> None:
     """``value`` as one line of JSON; dates as ISO text."""
+    from likewise.store._json_values import readable  # not before a command needs it
+
     print(json.dumps(readable(value), ensure_ascii=False, allow_nan=False))
 
 
@@ -61,6 +61,8 @@ def one_line(value: Any) -> str:
         >>> one_line("two\\nlines"), one_line(0.123456789), one_line(None), one_line(True)
         ('two lines', '0.123457', '', 'true')
     """
+    from likewise.store._json_values import readable
+
     if value is None:
         return ""
     if isinstance(value, bool):

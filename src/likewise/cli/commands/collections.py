@@ -49,10 +49,6 @@ def create(
             autocompletion=metric_names,
         ),
     ] = None,
-    index_field: Annotated[
-        list[str] | None,
-        typer.Option("--index-field", help="A metadata field to filter fast by; may be repeated."),
-    ] = None,
     json_output: Json = False,
 ) -> None:
     """Make an empty collection, with an encoder for texts or a dimension for vectors."""
@@ -61,8 +57,6 @@ def create(
     given = {"encoder": encoder, "dim": dim, "metric": metric}
     arguments: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     with lw.create(path, **arguments) as collection:
-        for name in index_field or []:
-            collection.index_field(name)
         about = collection.info()
     if json_output:
         show_json(about)

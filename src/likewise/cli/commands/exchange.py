@@ -57,6 +57,10 @@ def import_files(
     ] = None,
     skip: Annotated[int, typer.Option(help="Pass over this many records of the file first.")] = 0,
     batch_size: Annotated[int, typer.Option(help="Rows in one commit.")] = 1000,
+    index_field: Annotated[
+        list[str] | None,
+        typer.Option("--index-field", help="A metadata field to filter fast by; may be repeated."),
+    ] = None,
     no_seal: Annotated[
         bool, typer.Option("--no-seal", help="Leave indexing and measuring for later.")
     ] = False,
@@ -92,6 +96,8 @@ def import_files(
             reports.append({"file": str(file), **report.to_dict()})
             if not json_output:
                 _say_imported(reports[-1])
+        for name in index_field or []:
+            collection.index_field(name)
         if not no_seal:
             with Bar("index", quiet=json_output) as bar:
                 collection.seal(progress=bar.steps)

@@ -54,17 +54,23 @@ def delete(
     import likewise as lw
 
     with lw.open(path) as collection:
-        found: list[Any] | None = None
-        if ids:
-            found = [row["id"] for row in find_rows(collection, ids)[0]]
-        if not yes and (ids or where is not None):
-            rows = collection.count(where=where) if where is not None else len(found or [])
-            _ask(f"Delete {counted(rows, 'row')} from {path}?")
+        found = [row["id"] for row in find_rows(collection, ids)[0]] if ids else None
+        if not yes and (found or where is not None):
+            _ask(_question(collection, found, where))
         deleted = collection.delete(ids=found, where=where)
     if json_output:
         show_json({"deleted": deleted})
     else:
         remark(f"deleted {counted(deleted, 'row')}; their bytes go with: likewise compact {path}")
+
+
+def _question(collection: Any, ids: list[Any] | None, where: str | None) -> str:
+    if where is None:
+        return f"Delete {counted(len(ids or []), 'row')} from {collection.name}?"
+    passing = counted(collection.count(where=where), "row")
+    if ids is None:
+        return f"Delete {passing} from {collection.name}?"
+    return f"Delete of {counted(len(ids), 'id')} those that are among {passing} passing the filter?"
 
 
 def _ask(question: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,7 +25,7 @@ def check(path: CollectionPath, json_output: Json = False) -> None:
     import likewise as lw
 
     with lw.open(path, read_only=True) as collection:
-        findings = [asdict(finding) for finding in collection.check()]
+        findings = [finding.to_dict() for finding in collection.check()]
     if json_output:
         show_json({"findings": findings})
     else:
