@@ -252,7 +252,9 @@ def test_import_stops_at_the_bad_row_and_says_how_to_go_on(tmp_path: Path) -> No
     with pytest.raises(DimensionMismatch) as caught:
         import_rows(col, file, batch_size=10)
     message = str(caught.value)
-    assert message.startswith(f"{file}, line 18: too short. The 17 rows before it were added")
+    assert message.startswith(
+        f"{file}, line 18: too short. The 17 rows before it in the file were added"
+    )
     assert "upsert=True" in message
     assert list(col.rows) == list(range(17))  # all before it, none after
     file.write_text(file.read_text().replace('"x"', '"mended"'))

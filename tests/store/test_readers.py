@@ -6,6 +6,7 @@ import datetime as dt
 import gzip
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -390,3 +391,15 @@ def test_reading_is_lazy(tmp_path: Path) -> None:
     assert next(records).row == {"id": 1}
     (tmp_path / "a.jsonl").unlink()
     assert len(list(records)) == 9
+
+
+def test_a_pipe_is_read_once_and_csv_needs_two_readings(tmp_path: Path) -> None:
+    lines = b'{"id": 1}\n{"id": 2}\n'
+    pipe = tmp_path / "pipe.jsonl"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor() as pool:
+        pool.submit(pipe.write_bytes, lines)
+        assert rows_of(pipe) == [{"id": 1}, {"id": 2}]
+    os.mkfifo(tmp_path / "pipe.csv")
+    with pytest.raises(InvalidFile, match="CSV is read twice"):
+        list(read_records(tmp_path / "pipe.csv"))

@@ -13,6 +13,7 @@ import typer
 import likewise
 from likewise.cli.commands import collections, demo, exchange, rows, searching, upkeep
 from likewise.cli.failures import EXIT_CODES, INTERRUPTED, UNEXPECTED, report
+from likewise.cli.output import forget_stdout
 from likewise.errors import CacheWarning
 
 GROUPS = (demo, collections, exchange, searching, rows, upkeep)
@@ -57,7 +58,7 @@ def run(args: Sequence[str] | None = None) -> int:
         except KeyboardInterrupt:
             code = INTERRUPTED
         except BrokenPipeError:
-            _forget_stdout()
+            forget_stdout()
             return 0  # whoever read the output has had enough of it
         except Exception as error:
             if os.environ.get("LIKEWISE_TRACEBACK"):
@@ -68,11 +69,6 @@ def run(args: Sequence[str] | None = None) -> int:
     elif code not in (None, *EXIT_CODES):
         return UNEXPECTED
     return int(code or 0)
-
-
-def _forget_stdout() -> None:
-    # What is still in the buffer would raise once more when the process ends.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _show_warning(

@@ -31,7 +31,7 @@ _OPTIONS = (
     (r"\bskip=(\d+)", r"--skip \1"),
     (r"\brename=\{'([^']*)': None\}", r"--rename '\1='"),
     (r"\b(id|text|vector)=(?=$|[\s,;.)])", r"--\1-column"),
-    (r"\busing=(?=$|[\s,;.)])", "--using"),
+    (r"\b(using|where|encoder|dim|metric|recall|radius)=(?=$|[\s,;.)])", r"--\1"),
 )
 
 

@@ -7,16 +7,35 @@ carries answers only.
 from __future__ import annotations
 
 import json
+import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+
+import typer
 
 
 def show_json(value: Any) -> None:
     """``value`` as one line of JSON; dates as ISO text."""
     from likewise.store._json_values import readable  # not before a command needs it
 
-    print(json.dumps(readable(value), ensure_ascii=False, allow_nan=False))
+    answer([json.dumps(readable(value), ensure_ascii=False, allow_nan=False)])
+
+
+def answer(lines: Iterable[str]) -> None:
+    """Lines on stdout; whoever reads them may have had enough at any time, which is no error."""
+    try:
+        for line in lines:
+            print(line)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        forget_stdout()
+        raise typer.Exit() from None
+
+
+def forget_stdout() -> None:
+    """Send what is left for stdout nowhere: it would raise once more when the process ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def show_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, wide: str = "") -> None:
@@ -29,8 +48,7 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, wide: s
     """
     cells = [[one_line(cell) for cell in row] for row in rows]
     if not sys.stdout.isatty():
-        for row in cells:
-            print("\t".join(row))
+        answer("\t".join(row) for row in cells)
         return
     from rich.console import Console
     from rich.table import Table

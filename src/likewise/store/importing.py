@@ -192,8 +192,8 @@ class _Import:
         else:  # ids are made anew in each run, so that an upsert would add the rows twice
             again = f"run again with skip={self.added + self.skipped}"
         return (
-            f"The {self.added} rows before it were added and stay; mend the record and {again}, "
-            "or set bad ones aside with skip_bad=True"
+            f"The {self.added} rows before it in the file were added and stay; mend the record "
+            f"and {again}, or set bad ones aside with skip_bad=True"
         )
 
 

@@ -9,7 +9,7 @@ import typer
 
 from likewise.cli.failures import UNEXPECTED
 from likewise.cli.options import IDS_HELP, CollectionPath, Json, Where, find_rows
-from likewise.cli.output import counted, remark, show_fields, show_json
+from likewise.cli.output import answer, counted, remark, show_fields, show_json
 from likewise.errors import InvalidArgument
 
 WRONG_DATA = 3
@@ -36,7 +36,7 @@ def get(
     else:
         for number, row in enumerate(rows):
             if number:
-                print()
+                answer([""])
             show_fields(row)
     if unknown:
         remark(f"likewise: no row has the id {', '.join(repr(word) for word in unknown)}")

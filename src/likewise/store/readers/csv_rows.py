@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, NamedTuple
 from likewise.errors import InvalidFile
 from likewise.store.readers.cell_types import ColumnTypes, Parser, parse_vector
 from likewise.store.readers.jsonl import damaged_gzip, lines_of
-from likewise.store.readers.record import Columns, Place, Record, broken
+from likewise.store.readers.record import Columns, Place, Record, broken, share_read
 
 _LARGEST_CELL = 2**31 - 1
 
@@ -38,8 +38,10 @@ def read_csv(path: Path, columns: Columns) -> Iterator[Record]:
     ``"[0.1, 0.2]"``. Memory: one line.
 
     Raises:
-        InvalidFile: no header, or a column named twice.
+        InvalidFile: no header, a column named twice, or a pipe, which can be read only once.
     """
+    if not path.is_file():
+        raise InvalidFile(f"{path}: expected a file, since CSV is read twice; save the pipe first")
     # The csv module refuses cells beyond 128 KiB; a long text is no error here. The limit is
     # one for the process, and a larger one does no harm to other readers.
     csv.field_size_limit(_LARGEST_CELL)
@@ -58,7 +60,7 @@ def read_csv(path: Path, columns: Columns) -> Iterator[Record]:
 def _cells(path: Path) -> Iterator[tuple[Place, float, Cells | Broken]]:
     """Each line's place, fraction, and its cells by column or what is wrong with it."""
     with open(path, "rb") as file:
-        size = max(os.fstat(file.fileno()).st_size, 1)
+        size = os.fstat(file.fileno()).st_size
         reader = csv.reader(_text_lines(file, path), delimiter=_delimiter(path), strict=True)
         header: list[str] | None = None
         for line, cells, problem in _lines(reader, path):
@@ -66,7 +68,7 @@ def _cells(path: Path) -> Iterator[tuple[Place, float, Cells | Broken]]:
                 header = _header(path, cells, problem)
                 continue
             problem = problem or _problem(cells, header)
-            place, fraction = Place(str(path), "line", line), min(file.tell() / size, 1.0)
+            place, fraction = Place(str(path), "line", line), share_read(file, size)
             if problem:
                 yield place, fraction, Broken(problem, json.dumps(cells))
             else:

@@ -11,7 +11,7 @@ from typing import BinaryIO, cast
 
 from likewise.errors import InvalidFile
 from likewise.store._json_values import load_value
-from likewise.store.readers.record import Columns, Place, Record, broken
+from likewise.store.readers.record import Columns, Place, Record, broken, share_read
 
 
 def read_jsonl(path: Path, columns: Columns) -> Iterator[Record]:
@@ -22,13 +22,13 @@ def read_jsonl(path: Path, columns: Columns) -> Iterator[Record]:
     know, make the line a broken one. Memory: one line.
     """
     with open(path, "rb") as file:
-        size = max(os.fstat(file.fileno()).st_size, 1)
+        size = os.fstat(file.fileno()).st_size
         number = 0
         try:
             for number, line in enumerate(lines_of(file, path), start=1):
                 if line.strip():
                     place = Place(str(path), "line", number)
-                    yield _record(line, place, min(file.tell() / size, 1.0), columns)
+                    yield _record(line, place, share_read(file, size), columns)
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise damaged_gzip(path, number, error) from error
 

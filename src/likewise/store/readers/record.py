@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from likewise.errors import InvalidArgument, InvalidFile, InvalidRow, MissingExtra
 
@@ -118,6 +118,11 @@ def _holder(row: Row, key: str) -> tuple[Row, str]:
 
 #: A reader takes a path and the columns, and yields records lazily.
 Reader = Callable[[Path, Columns], Iterator[Record]]
+
+
+def share_read(file: IO[bytes], size: int) -> float:
+    """How much of an open file of ``size`` bytes has been read; 0 where nobody can tell."""
+    return min(file.tell() / size, 1.0) if size and file.seekable() else 0.0
 
 
 def without_missing(row: Mapping[str, Any]) -> Row:

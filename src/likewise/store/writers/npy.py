@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any, BinaryIO
 
@@ -10,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from likewise.errors import InvalidArgument, InvalidRow
+from likewise.store._json_values import dump_value
 from likewise.store.readers.arrays import ids_beside
 from likewise.store.writers.writing import Row, Writing
 
@@ -31,7 +31,7 @@ def write_npy(rows: Iterable[Row], writing: Writing) -> None:
                     f"{len(vector)}"
                 )
             file.write(vector.tobytes())
-            names.write(json.dumps(row.get("id"), ensure_ascii=False) + "\n")
+            names.write(dump_value(row.get("id")) + "\n")
         # The number of rows is known only now; numpy leaves room for it to grow in the header.
         file.seek(0)
         _write_header(file, writing.rows, dim or 1)
