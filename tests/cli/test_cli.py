@@ -175,7 +175,9 @@ def test_failures_of_each_kind(papers: Shell, monkeypatch: pytest.MonkeyPatch) -
     assert papers.err.count("\n") == 1
     found = papers.json("info", "nothing-here", code=3)
     assert found["error"]["code"] == "collection_not_found"
-    assert papers.json("search", "c", "--top-k", "3", code=2)["error"]["code"] == "usage"
+    found = papers.json("search", "c", "--top-k", "3", code=2)
+    assert found["error"]["code"] == "usage"
+    assert " -k" in found["error"]["message"].replace("--top-k", "")
     assert papers.json("create", "c", "--dim", "3", code=3)["error"]["code"] == "collection_exists"
 
     def broken(*_: object, **__: object) -> None:

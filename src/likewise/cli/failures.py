@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 import sys
+from typing import Any
 
 import typer
 
+from likewise._arguments import FOREIGN_NAMES
 from likewise.errors import LikewiseError
 
 EXIT_CODES = {
@@ -51,6 +53,7 @@ def _described(error: Exception) -> tuple[str, int, str]:
     if isinstance(error, LikewiseError):
         return error.code, error.exit_status, in_shell_words(_text(error))
     if hasattr(error, "format_message"):  # a word or option that the app does not know
+        _suggest_our_word(error)
         return "usage", WRONG_CALL, str(error.format_message())
     if isinstance(error, typer.Abort):
         return "interrupted", INTERRUPTED, "interrupted; what was committed stays"
@@ -60,6 +63,18 @@ def _described(error: Exception) -> tuple[str, int, str]:
         f"unexpected {type(error).__name__}: {error}\n"
         "Set LIKEWISE_TRACEBACK=1 to see where, and please report it",
     )
+
+
+def _suggest_our_word(error: Any) -> None:
+    """Add our name for an option that goes by another name elsewhere: ``-k`` for ``--top-k``."""
+    unknown = str(getattr(error, "option_name", "")).lstrip("-").replace("-", "_")
+    ours = FOREIGN_NAMES.get(unknown)
+    command = getattr(getattr(error, "ctx", None), "command", None)
+    if ours is None or command is None:
+        return
+    for parameter in command.params:
+        if parameter.name == ours and parameter.param_type_name == "option":
+            error.possibilities = [parameter.opts[-1]]
 
 
 def _text(error: LikewiseError) -> str:
