@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import types
 from pathlib import Path
 from typing import Any
 
@@ -507,3 +508,16 @@ def test_every_command_is_registered() -> None:
 
     group: Any = typer.main.get_command(app)
     assert sorted(group.commands) == sorted(COMMANDS)
+
+
+def test_demo_hands_its_arguments_over(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Any] = []
+    stand_in = types.ModuleType("likewise.cli.demo")
+    stand_in.run_demo = lambda path, **options: seen.append((path, options))  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "likewise.cli.demo", stand_in)
+    shell("demo", "one", "two", "--path", "p", "--all", "--where", "lines > 3", "--json")
+    options = {"everything": True, "queries": ["one", "two"], "where": "lines > 3"}
+    assert seen == [(Path("p"), {**options, "json_output": True})]
+    shell("demo")
+    assert seen[1][0] is None
+    assert not seen[1][1]["queries"]
