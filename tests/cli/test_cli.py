@@ -289,10 +289,10 @@ def test_warnings_are_one_line(shell: Shell, monkeypatch: pytest.MonkeyPatch) ->
 
     def warns(self: object) -> dict[str, Any]:
         warnings.warn("a cache was damaged", errors.CacheWarning, stacklevel=2)
-        return {"rows": 0}
+        return {"rows": 0, "recall": {}}
 
     monkeypatch.setattr(likewise.Collection, "info", warns)
-    assert shell("info", "c") == "rows\t0\n"
+    assert shell("info", "c").startswith("rows\t0\n")
     assert shell.err == "likewise: warning: a cache was damaged\n"
 
 
@@ -521,3 +521,21 @@ def test_demo_hands_its_arguments_over(shell: Shell, monkeypatch: pytest.MonkeyP
     shell("demo")
     assert seen[1][0] is None
     assert not seen[1][1]["queries"]
+
+
+def test_info_tells_the_recall_curve_in_a_line(
+    papers: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    curve = {
+        "segment": 1,
+        "efforts": [16, 64],
+        "depths": [1, 10, 100],
+        "recall": [[0.9, 0.8, 0.5], [1.0, 0.96, 0.9]],
+    }
+    about = {"rows": 1, "recall": {"dense": [curve]}, "segments": [{"rows": 1}]}
+    monkeypatch.setattr(likewise.Collection, "info", lambda self: about)
+    lines = dict(line.split("\t") for line in papers("info", "c").splitlines())
+    assert lines["recall.dense.segment 1"] == (
+        "0.800 at effort 16 to 0.960 at effort 64, for 10 hits"
+    )
+    assert lines["segments.1.rows"] == "1"

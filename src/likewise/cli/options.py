@@ -21,6 +21,8 @@ Using = Annotated[
     list[str] | None, typer.Option("--using", help="The field to use; may be repeated.")
 ]
 
+DEFAULT_K = 10
+
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 
 IDS_HELP = (

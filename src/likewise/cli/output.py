@@ -93,16 +93,19 @@ def one_line(value: Any) -> str:
 
 
 def flattened(fields: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    """Nested mappings as dotted names and their values.
+    """Nested mappings as dotted names and their values; lists of mappings count from 1.
 
     Example:
-        >>> flattened({"rows": 2, "fields": {"dense": {"dim": 3}}})
-        [('rows', 2), ('fields.dense.dim', 3)]
+        >>> flattened({"rows": 2, "fields": {"dense": {"dim": 3}}, "segments": [{"rows": 2}]})
+        [('rows', 2), ('fields.dense.dim', 3), ('segments.1.rows', 2)]
     """
     flat: list[tuple[str, Any]] = []
     for name, value in fields.items():
         if isinstance(value, Mapping) and value:
             flat.extend(flattened(value, f"{prefix}{name}."))
+        elif isinstance(value, list) and value and isinstance(value[0], Mapping):
+            numbered = {str(number): item for number, item in enumerate(value, start=1)}
+            flat.extend(flattened(numbered, f"{prefix}{name}."))
         else:
             flat.append((f"{prefix}{name}", value))
     return flat

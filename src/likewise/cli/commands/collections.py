@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from likewise.cli.options import CollectionPath, Json
+from likewise.cli.options import DEFAULT_K, CollectionPath, Json
 from likewise.cli.output import remark, show_fields, show_json
 from likewise.encode import ENCODERS
 from likewise.metrics import METRICS
@@ -73,12 +73,31 @@ def info(path: CollectionPath, json_output: Json = False) -> None:
     if json_output:
         show_json(about)
     else:
-        show_fields(about)
+        show_fields({**about, "recall": _curves(about["recall"])})
+
+
+def _curves(fields: dict[str, list[dict[str, Any]]]) -> dict[str, dict[str, str]]:
+    """Each segment's recall curve in a line: the ends of it, for the hits people ask for."""
+    return {
+        field: {f"segment {curve['segment']}": _curve(curve) for curve in curves}
+        for field, curves in fields.items()
+        if curves
+    }
+
+
+def _curve(curve: dict[str, Any]) -> str:
+    depths, efforts = curve["depths"], curve["efforts"]
+    place = min(range(len(depths)), key=lambda i: abs(depths[i] - DEFAULT_K))
+    low, high = curve["recall"][0][place], curve["recall"][-1][place]
+    return (
+        f"{low:.3f} at effort {efforts[0]} to {high:.3f} at effort {efforts[-1]}, "
+        f"for {depths[place]} hits"
+    )
 
 
 def recall(
     path: CollectionPath,
-    k: Annotated[int, typer.Option("-k", help="Measured for this many hits.")] = 10,
+    k: Annotated[int, typer.Option("-k", help="Measured for this many hits.")] = DEFAULT_K,
     json_output: Json = False,
 ) -> None:
     """Measure how many of the true neighbours the indexes find, on the collection's own rows."""

@@ -7,11 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from likewise.cli.options import IDS_HELP, CollectionPath, Json, Using, Where, find_rows
+from likewise.cli.options import DEFAULT_K, IDS_HELP, CollectionPath, Json, Using, Where, find_rows
 from likewise.cli.output import counted, one_line, remark, shortened, show_json, show_table
 from likewise.errors import InvalidArgument, InvalidFile
-
-_DEFAULT_K = 10
 
 
 def register(app: typer.Typer) -> None:
@@ -55,7 +53,7 @@ def search(
     with lw.open(path, read_only=True) as collection:
         results = collection.search(
             _query(collection, question, id, vector),
-            k=_DEFAULT_K if k is None and radius is None else k,
+            k=DEFAULT_K if k is None and radius is None else k,
             where=where,
             radius=radius,
             min_score=min_score,
