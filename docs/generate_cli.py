@@ -85,7 +85,8 @@ def _command(name: str, command: Any) -> str:
 
 def _argument(parameter: Any) -> str:
     word = parameter.metavar or parameter.name.upper()
-    return word if parameter.required or word.startswith("[") else f"[{word}]"
+    word = word if parameter.required else f"[{word}]"
+    return f"{word}..." if parameter.nargs == -1 else word
 
 
 def _option(parameter: Any) -> str:

@@ -17,7 +17,7 @@ def register(app: typer.Typer) -> None:
 
 def demo(
     queries: Annotated[
-        list[str] | None, typer.Argument(metavar="[QUESTION]...", help="Questions of your own.")
+        list[str] | None, typer.Argument(metavar="QUESTION", help="Questions of your own.")
     ] = None,
     path: Annotated[
         Path | None, typer.Option("--path", help="Where to keep the demo's collection.")

@@ -24,7 +24,7 @@ def import_files(
     files: Annotated[
         list[Path],
         typer.Argument(
-            metavar="FILE...",
+            metavar="FILE",
             help="Parquet, CSV, TSV, JSONL (both also .gz), npy, npz, fvecs, bvecs, "
             "or a folder of text files.",
         ),

@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
 
 def get(
     path: CollectionPath,
-    ids: Annotated[list[str], typer.Argument(metavar="ID...", help=IDS_HELP)],
+    ids: Annotated[list[str], typer.Argument(metavar="ID", help=IDS_HELP)],
     json_output: Json = False,
 ) -> None:
     """Show rows by their ids; exits with 3 when one of them is not there."""
@@ -45,7 +45,7 @@ def get(
 
 def delete(
     path: CollectionPath,
-    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help=IDS_HELP)] = None,
+    ids: Annotated[list[str] | None, typer.Argument(metavar="ID", help=IDS_HELP)] = None,
     where: Where = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     json_output: Json = False,
