@@ -6,7 +6,7 @@ each with the same two duties: refuse what is not a vector, and turn rows to byt
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -95,6 +95,11 @@ def _to_array(
     values: Any, dim: int | None, what: str, names: Sequence[object] | None, expects: str
 ) -> npt.NDArray[Any]:
     if not isinstance(values, np.ndarray):
+        if not isinstance(values, Iterable) or isinstance(values, (str, bytes, Set, Mapping)):
+            raise InvalidType(
+                f"{what}: expected a list or array of numbers; got {values!r:.60} "
+                f"of type {type(values).__name__}"
+            )
         values = list(values) if not hasattr(values, "__array__") else np.asarray(values)
     try:
         array = np.asarray(values)

@@ -187,6 +187,8 @@ class _Search:
             limit = min(limit, kth + 2 * margin + 1e-9 * abs(kth))
         if limit == np.inf or (limit > FLOAT32_MAX and values.dtype == np.float32):
             return np.arange(len(values)) if mask is None else np.flatnonzero(mask)
+        if values.dtype == np.float32:  # a radius far below every value
+            limit = max(limit, -FLOAT32_MAX)
         # One step up, since the comparison is made in the precision of the values.
         local = np.flatnonzero(values <= np.nextafter(values.dtype.type(limit), np.inf))
         if k is not None and len(local) > 4 * k + 256 and self._surrogate.norms is not None:

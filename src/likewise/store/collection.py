@@ -11,7 +11,7 @@ import sqlite3
 import threading
 import time
 import weakref
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -499,7 +499,9 @@ class Collection:
                     f"a query dict must be {{'id': …}}; got the keys {sorted(map(str, query))}"
                 )
             return empty, check_id(query["id"], "the query"), True
-        if isinstance(query, Iterable) and not isinstance(query, np.ndarray):
+        if hasattr(query, "__array__"):
+            query = np.asarray(query)
+        elif isinstance(query, Iterable) and not isinstance(query, (bytes, Set)):
             query = list(query)
             if query and all(isinstance(item, str) for item in query):
                 return self._encode(query, field), None, False
@@ -586,7 +588,8 @@ class _Limits:
             return self.radius
         if self.min_score > 1:
             raise InvalidArgument(f"min_score must be at most 1; got {self.min_score}")
-        reach = float(from_score(self.min_score))
+        # A few steps lower: where a score is nearly flat, one rounding spans much distance.
+        reach = float(from_score(self.min_score - 1e-15))
         reach += 1e-9 * max(1.0, abs(reach))  # rounding must not lose a hit at the limit
         nearest = reach if self.radius is None else min(reach, self.radius)
         return nearest if np.isfinite(nearest) else (1e300 if nearest > 0 else -1e300)

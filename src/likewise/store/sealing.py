@@ -36,7 +36,7 @@ from likewise.store.manifest import FILE_NAME, Manifest, SegmentEntry, write_man
 from likewise.store.query_log import logged_queries
 from likewise.store.segments import Segment, read_rows, rows_file
 from likewise.store.settings import Settings, VectorField
-from likewise.store.view import View, ViewKeeper, read_state
+from likewise.store.view import OlderTransaction, View, ViewKeeper, read_state
 from likewise.vectors import Float32Array
 
 RowArray = npt.NDArray[np.int64]
@@ -233,8 +233,9 @@ class Sealer:
             self._replace(view, job, progress)
 
     def _view(self) -> View:
-        with self._database.read() as connection:
-            return self._keeper.current(connection)
+        while True:
+            with self._database.read() as connection, contextlib.suppress(OlderTransaction):
+                return self._keeper.current(connection)
 
     # -- how ---------------------------------------------------------------------------
 

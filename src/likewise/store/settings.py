@@ -147,6 +147,10 @@ def make_settings(
         named: Mapping[str, VectorField] = {DEFAULT_FIELD: short}
     elif short != VectorField():
         raise InvalidArgument("give either fields= or dim=/metric=/encoder=, not both")
+    elif not isinstance(fields, Mapping):
+        raise InvalidType(
+            f"fields must be a dict of name to VectorField; got {type(fields).__name__}"
+        )
     else:
         named = fields
     if not named:
