@@ -317,8 +317,8 @@ class Collection:
             k: neighbours a query.
             using: the vector field; None is the default one.
             queries: how many to ask: logged queries of users if there are any, and rows
-                drawn by a hash of their id, each left out of its own answer and moved half
-                way to a near neighbour, since a graph finds its own rows too easily.
+                drawn by a hash of their id, each left out of its own answer and moved
+                away from a near neighbour, since a graph finds its own rows too easily.
 
         Returns:
             `RecallReport`; a collection that is scanned exactly has recall 1.

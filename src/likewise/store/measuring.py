@@ -71,7 +71,11 @@ def _drawn_rows(connection: sqlite3.Connection, view: View, count: int) -> list[
 
 
 def _moved(view: View, everything: Selected, field: str, row: int) -> tuple[Float32Array, Selected]:
-    """A query near the row but not in any graph: half way to one of its nearest ten."""
+    """A query near the row that is in no graph: half as far beyond it as a near row is before.
+
+    The row itself would flatter (its links lead to its neighbours), and so would a point
+    between two rows; this one is found about as hard as rows that were held out.
+    """
     place = view.locate(row)
     if place is None:
         raise RuntimeError(f"row {row} is not in its own view")
@@ -85,8 +89,10 @@ def _moved(view: View, everything: Selected, field: str, row: int) -> tuple[Floa
     neighbour = view.locate(int(near.ids[row % len(near.ids)]))
     if neighbour is None:
         return vector[None, :], others
-    middle = (vector + _vector_at(view, field, *neighbour)) / np.float32(2)
-    return (middle if middle.any() else vector)[None, :], others
+    with np.errstate(over="ignore", invalid="ignore"):
+        beyond = vector + (vector - _vector_at(view, field, *neighbour)) / np.float32(2)
+    usable = np.isfinite(beyond).all() and beyond.any()
+    return (beyond if usable else vector)[None, :], others
 
 
 def _vector_at(view: View, field: str, part: int, position: int) -> npt.NDArray[np.float32]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 import numpy as np
 import numpy.typing as npt
@@ -99,8 +100,13 @@ def check_fields(where: Filter, view: View, connection: sqlite3.Connection) -> N
     if unknown:
         inside = sorted(path for path in known if path.startswith(unknown[0] + "."))
         listed = ", ".join(inside or sorted(known | OWN_FIELDS))
+        close = get_close_matches(unknown[0], known | OWN_FIELDS, n=1)
         hint = "it holds nested values" if inside else "no row has had it"
-        raise UnknownField(f"unknown field {unknown[0]!r} in {str(where)!r}: {hint}; use {listed}")
+        if close and not inside:
+            hint = f"did you mean {close[0]!r}?"
+        raise UnknownField(
+            f"unknown field {unknown[0]!r} in {str(where)!r}: {hint}; there are {listed}"
+        )
 
 
 def find(
