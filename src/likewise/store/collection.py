@@ -344,11 +344,13 @@ class Collection:
         with self._database.read() as connection:
             settings = read_settings(connection)
             findings = list(maintenance.check_database(connection, settings))
-        with self._viewing() as (connection, view):
-            findings += maintenance.check_cache(
-                self._cache, view, self._keeper.problems, connection
-            )
-        return findings
+        while True:
+            with self._viewing() as (connection, view):
+                problems = self._keeper.problems
+                in_cache = list(maintenance.check_cache(self._cache, view, problems, connection))
+            # A writer may have removed old files while they were being read: look again.
+            if not in_cache or not maintenance.is_replaced(self._cache, view):
+                return findings + in_cache
 
     @suggest_arguments
     def repair(self, *, progress: Progress | None = None) -> RepairReport:

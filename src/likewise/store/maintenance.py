@@ -16,6 +16,7 @@ from likewise.index import Graph
 from likewise.store import metadata
 from likewise.store.batch import row_checksum
 from likewise.store.database import FILE_NAME, Database
+from likewise.store.manifest import FILE_NAME as MANIFEST
 from likewise.store.manifest import read_manifest, write_manifest
 from likewise.store.reports import Finding
 from likewise.store.schema import vector_table
@@ -107,6 +108,8 @@ def check_cache(
     """Read every cache file; compare checksums, and rows and vectors with the database."""
     for problem in problems:
         yield Finding("damaged_cache", f"{problem}; repair() rebuilds it", "warning", CACHE)
+    if not problems and view.manifest.version:
+        yield from _check_manifest(cache)
     for segment in view.segments:
         if segment.damaged:
             continue
@@ -133,6 +136,25 @@ def _check_reachable(segment: Segment) -> Iterator[Finding]:
                 "warning",
                 f"segment {segment.entry.number}",
             )
+
+
+def _check_manifest(cache: Path) -> Iterator[Finding]:
+    """The manifest as it is now on disk; the one in use was read when the view was made."""
+    try:
+        problem = "" if read_manifest(cache) is not None else f"{MANIFEST} is missing"
+    except DamagedFile as error:
+        problem = str(error)
+    if problem:
+        yield Finding("damaged_cache", f"{problem}; repair() rebuilds it", "warning", MANIFEST)
+
+
+def is_replaced(cache: Path, view: View) -> bool:
+    """Whether the writer has replaced the cache since the view was made."""
+    try:
+        manifest = read_manifest(cache)
+    except DamagedFile:
+        return False
+    return manifest is not None and manifest.version > view.manifest.version
 
 
 def _compare(view: View, number: int, connection: sqlite3.Connection) -> Iterator[Finding]:
