@@ -1,0 +1,134 @@
+"""The slow, obvious twin of a collection: rows in a dict, searched by the formula."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from likewise.filters import parse
+from likewise.metrics import resolve
+from likewise.results import Results
+
+Floats = npt.NDArray[np.float64]
+Id = str | int
+
+
+def check(true: bool, message: str) -> None:
+    """Fail with ``message`` unless ``true``."""
+    if not true:
+        pytest.fail(message)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a search must give: every passing row's distance, by id."""
+
+    distances: dict[Id, float]
+
+    def must_be(self, found: Results, k: int | None, *, exact: bool) -> None:
+        """Fail unless ``found`` has ``min(k, passing)`` of these, each once, nearest first.
+
+        Args:
+            found: what the collection answered.
+            k: how many were asked for; None is all.
+            exact: whether they must be the nearest (up to ties) or only of the right rows.
+        """
+        wanted = len(self.distances) if k is None else min(k, len(self.distances))
+        check(len(found) == wanted, f"{len(found)} hits of {wanted}: {found.info}")
+        check(len(set(found.ids)) == wanted, "an id came twice")
+        strangers = [id_ for id_ in found.ids if id_ not in self.distances]
+        check(not strangers, f"rows that do not pass: {strangers[:5]}")
+        truth = np.array([self.distances[id_] for id_ in found.ids])
+        np.testing.assert_allclose(found.distances, truth, rtol=1e-9, atol=1e-9)
+        check(bool((np.diff(found.distances) >= 0).all()), "not nearest first")
+        if exact:
+            nearest = np.sort(list(self.distances.values()))[:wanted]
+            np.testing.assert_allclose(found.distances, nearest, rtol=1e-9, atol=1e-9)
+            check(found.info.recall == 1.0, f"exact, and recall {found.info.recall}")
+
+
+class PlainStore:
+    """Rows by id, as `Collection` would hold them.
+
+    Args:
+        fields: vector field to metric; the first is the one that ``vector`` means.
+    """
+
+    def __init__(self, fields: Mapping[str, str]) -> None:
+        self.fields = dict(fields)
+        self.rows: dict[Id, dict[str, Any]] = {}
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def upsert(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Take the rows in, or in the place of those with their ids."""
+        for row in rows:
+            self.rows.pop(row["id"], None)
+            self.rows[row["id"]] = dict(row)
+
+    def delete(self, ids: Iterable[Id]) -> int:
+        """Drop rows; how many there were."""
+        return sum(self.rows.pop(id_, None) is not None for id_ in list(ids))
+
+    def passing(self, where: Any) -> list[Id]:
+        """The ids of rows that pass the filter, by the filter's own definition."""
+        condition = parse(where)
+        if condition is None:
+            return list(self.rows)
+        return [id_ for id_, row in self.rows.items() if condition.matches(_visible(row))]
+
+    def answer(self, query: Any, where: Any = None, field: str | None = None) -> Answer:
+        """Distances of all passing rows to the query, by ``metric.pairwise``."""
+        name = field or next(iter(self.fields))
+        ids = self.passing(where)
+        if not ids:
+            return Answer({})
+        vectors = np.array([self.vector(id_, name) for id_ in ids], dtype=np.float32)
+        line = resolve(self.fields[name]).pairwise(np.asarray(query, np.float32)[None, :], vectors)
+        return Answer(dict(zip(ids, line[0].tolist(), strict=True)))
+
+    def vector(self, id_: Id, field: str | None = None) -> Any:
+        """The vector of a row."""
+        row, first = self.rows[id_], next(iter(self.fields))
+        name = field or first
+        return row["vector"] if name == first and "vector" in row else row["vectors"][name]
+
+    def must_hold(self, row: Mapping[str, Any]) -> None:
+        """Fail unless ``row``, from ``get``, is the row that was put in, types and all."""
+        own = self.rows[row["id"]]
+        check(type(row["id"]) is type(own["id"]), f"id {row['id']!r} changed its type")
+        check(row.keys() == own.keys(), f"keys {sorted(row)} of {sorted(own)}")
+        for key, value in own.items():
+            if key == "vector":
+                check(_same_bytes(row[key], value), f"{own['id']!r}: another vector")
+            elif key == "vectors":
+                same = all(_same_bytes(row[key][name], vector) for name, vector in value.items())
+                check(same and row[key].keys() == value.keys(), f"{own['id']!r}: other vectors")
+            else:
+                check(same_value(row[key], value), f"{key}: {row[key]!r}, not {value!r}")
+
+
+def same_value(one: Any, two: Any) -> bool:
+    """Equal, and of one type at every depth."""
+    if type(one) is not type(two):
+        return False
+    if isinstance(one, dict):
+        return one.keys() == two.keys() and all(same_value(one[key], two[key]) for key in one)
+    if isinstance(one, list):
+        return len(one) == len(two) and all(map(same_value, one, two))
+    return bool(one == two)
+
+
+def _visible(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in row.items() if key not in ("vector", "vectors")}
+
+
+def _same_bytes(one: Any, two: Any) -> bool:
+    same: bool = np.asarray(one, np.float32).tobytes() == np.asarray(two, np.float32).tobytes()
+    return same
