@@ -20,10 +20,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn
 
-from likewise._filter_dict import parse_dict
-from likewise._filter_string import parse_string
-from likewise._filter_tree import MAX_DEPTH, And, Comparison, Filter, Not, Or
-from likewise._operators import CONNECTIVES, OPERATORS, Connective, Operator
+from likewise._filters.dict import parse_dict
+from likewise._filters.operators import CONNECTIVES, OPERATORS, Connective, Operator
+from likewise._filters.string import parse_string
+from likewise._filters.tree import MAX_DEPTH, And, Comparison, Filter, Not, Or
 from likewise._values import kind_of, lookup
 from likewise.errors import InvalidFilter
 

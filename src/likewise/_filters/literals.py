@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from likewise._operators import OPERATORS
+from likewise._filters.operators import OPERATORS
 from likewise._values import is_list, kind_of, plain
 from likewise.errors import InvalidArgument, InvalidFilter, InvalidType
 

@@ -7,7 +7,8 @@ from datetime import date, datetime
 from difflib import get_close_matches
 from typing import Any
 
-from likewise._filter_tree import (
+from likewise._filters.operators import CONNECTIVES, FOREIGN_KEYS, KEYS
+from likewise._filters.tree import (
     MAX_DEPTH,
     Comparison,
     Filter,
@@ -15,7 +16,6 @@ from likewise._filter_tree import (
     disjunction,
     negation,
 )
-from likewise._operators import CONNECTIVES, FOREIGN_KEYS, KEYS
 from likewise._values import is_list
 from likewise.errors import InvalidFilter
 

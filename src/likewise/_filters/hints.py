@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 
-from likewise._filter_tokens import Token
-from likewise._filter_write import RESERVED
-from likewise._operators import FOREIGN_SYMBOLS, OPERATORS, SYMBOLS
+from likewise._filters.operators import FOREIGN_SYMBOLS, OPERATORS, SYMBOLS
+from likewise._filters.tokens import Token
+from likewise._filters.write import RESERVED
 
 NULLS = frozenset({"null", "none", "nil", "na"})
 NOT_FINITE = frozenset({"nan", "inf", "infinity"})

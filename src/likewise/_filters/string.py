@@ -19,9 +19,10 @@ from datetime import date, datetime
 from functools import lru_cache
 from typing import Any, NoReturn
 
-from likewise._filter_hints import after_condition, no_value, unknown_operator
-from likewise._filter_tokens import Token, fail, tokenize
-from likewise._filter_tree import (
+from likewise._filters.hints import after_condition, no_value, unknown_operator
+from likewise._filters.operators import OPERATORS, SYMBOLS
+from likewise._filters.tokens import Token, fail, tokenize
+from likewise._filters.tree import (
     MAX_DEPTH,
     Comparison,
     Filter,
@@ -29,8 +30,7 @@ from likewise._filter_tree import (
     disjunction,
     negation,
 )
-from likewise._filter_write import RESERVED
-from likewise._operators import OPERATORS, SYMBOLS
+from likewise._filters.write import RESERVED
 from likewise.errors import InvalidFilter
 
 CLOSING = {"(": ")", "[": "]"}

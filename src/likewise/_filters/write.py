@@ -6,7 +6,7 @@ import re
 from datetime import date, datetime
 from typing import Any
 
-from likewise._operators import OPERATORS
+from likewise._filters.operators import OPERATORS
 
 BARE_NAME = re.compile(r"[^\W\d]\w*(?:\.\w+)*")
 # Words that cannot be a bare field name.

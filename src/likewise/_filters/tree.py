@@ -9,8 +9,8 @@ from functools import cached_property
 from typing import Any, NoReturn
 
 from likewise import _filter_write as write
-from likewise._filter_literals import operand
-from likewise._operators import OPERATORS
+from likewise._filters.literals import operand
+from likewise._filters.operators import OPERATORS
 from likewise._values import is_list, lookup, plain
 from likewise.errors import InvalidFilter
 

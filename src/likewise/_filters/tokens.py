@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Literal, NoReturn
 
-from likewise._filter_write import BARE_NAME
+from likewise._filters.write import BARE_NAME
 from likewise.errors import InvalidFilter
 
 TokenKind = Literal["word", "quoted", "number", "symbol", "end"]

@@ -1,0 +1,1 @@
+"""The pieces of `likewise.filters`: one tree, its three spellings, read and written."""
