@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NoReturn
 
-from likewise import _filter_write as write
+from likewise._filters import write
 from likewise._filters.literals import operand
 from likewise._filters.operators import OPERATORS
 from likewise._values import is_list, lookup, plain
