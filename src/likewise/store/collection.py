@@ -11,7 +11,7 @@ import sqlite3
 import threading
 import time
 import weakref
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -22,8 +22,6 @@ import numpy as np
 from likewise._arguments import (
     check_count,
     check_k,
-    check_number,
-    check_recall,
     suggest_arguments,
 )
 from likewise.encode import Encoder, get_encoder
@@ -32,17 +30,25 @@ from likewise.errors import (
     InvalidArgument,
     InvalidType,
     ReadOnly,
-    UnknownField,
 )
-from likewise.filters import Filter, parse
+from likewise.filters import Filter
 from likewise.index import CostModel
 from likewise.metrics import resolve
 from likewise.results import Hit, Results, SearchInfo
 from likewise.store import describe, maintenance, writing
-from likewise.store.batch import Batch, Id, check_id, prepare
+from likewise.store.batch import Batch, Id, prepare
 from likewise.store.database import Database
 from likewise.store.lock import WriterLock
 from likewise.store.measuring import measure_recall
+from likewise.store.queries import (
+    Limits,
+    Where,
+    read_field,
+    read_filter,
+    read_ids,
+    read_query,
+    vector_of,
+)
 from likewise.store.query_log import QueryLog
 from likewise.store.reading import fetch, fetch_hits, walk
 from likewise.store.reports import CompactReport, Finding, RecallReport, RepairReport
@@ -50,9 +56,7 @@ from likewise.store.sealing import Progress, Sealer
 from likewise.store.searching import Found, Selected, find, select
 from likewise.store.settings import Settings
 from likewise.store.view import OlderTransaction, View, ViewKeeper, read_settings, read_state
-from likewise.vectors import Float32Array, as_dense, from_bytes
-
-Where = Filter | str | Mapping[str, Any] | None
+from likewise.vectors import Float32Array
 
 
 class Collection:
@@ -158,12 +162,12 @@ class Collection:
             ReadOnly, CollectionLocked, StorageFailed: it cannot be written.
         """
         self._refuse_read_only()
-        condition = _parse(where)
+        condition = read_filter(where)
         if ids is None and condition is None:
             raise InvalidArgument(
                 "delete() needs ids= or where=; to delete all, drop the directory"
             )
-        wanted = None if ids is None else _ids(ids)
+        wanted = None if ids is None else read_ids(ids)
         with self._writing:
             self._acquire()
             rows = self._rows_of(wanted, condition)
@@ -214,7 +218,7 @@ class Collection:
             vectors: also give vectors that an encoder made; those that a row brought itself
                 are always there.
         """
-        wanted = _ids(ids)
+        wanted = read_ids(ids)
         found: dict[Id, dict[str, Any]] = {}
         for chunk in writing.chunks(wanted):
             with self._database.read() as connection:
@@ -225,7 +229,7 @@ class Collection:
     @suggest_arguments
     def count(self, where: Where = None) -> int:
         """How many rows there are, or pass the filter: exactly."""
-        condition = _parse(where)
+        condition = read_filter(where)
         with self._viewing() as (connection, view):
             return select(view, condition, connection).matching
 
@@ -279,16 +283,22 @@ class Collection:
             MissingExtra, EncoderMismatch: a text that cannot be encoded.
         """
         started = time.perf_counter()
-        limits = _Limits(k, radius, min_score, recall, exact)
-        condition = _parse(where)
+        limits = Limits(k, radius, min_score, recall, exact)
+        condition = read_filter(where)
         if not isinstance(explain, bool):
             raise InvalidType(f"explain must be True or False; got {explain!r}")
-        field = _field(using, self._fields)
-        queries, like, single = self._queries(query, field)
+        field = read_field(using, self._fields)
+        spec = self._fields.fields[field]
+        asked = read_query(query, spec, f"collection {self.name!r}, field {field!r}")
+        queries = asked.vectors
+        if asked.texts is not None:
+            queries = self._encode(asked.texts, field)
         with self._viewing() as (connection, view):
             excluded = None
-            if like is not None:
-                excluded, queries = _vector_of(connection, view.settings, field, like, self.name)
+            if asked.like is not None:
+                excluded, queries = vector_of(
+                    connection, view.settings, field, asked.like, self.name
+                )
             selected = select(view, condition, connection)
             if excluded is not None:
                 selected = selected.without(view, excluded)
@@ -296,7 +306,7 @@ class Collection:
             hits = fetch_hits(connection, found.rows, view.settings.fields[field])
         if limits.min_score is not None:
             hits = [[hit for hit in row if hit.score >= limits.min_score] for row in hits]
-        self._log.note(view.settings, field, queries, like, self.read_only)
+        self._log.note(view.settings, field, queries, asked.like, self.read_only)
         info = SearchInfo(
             found.strategy,
             found.recall,
@@ -307,7 +317,7 @@ class Collection:
             found.candidates if explain else {},
         )
         results = [Results(row, info) for row in hits]
-        return results[0] if single else results
+        return results[0] if asked.single else results
 
     @suggest_arguments
     def recall(self, k: int = 10, *, using: str | None = None, queries: int = 200) -> RecallReport:
@@ -325,7 +335,7 @@ class Collection:
         """
         depth, count = check_k(k), check_count("queries", queries)
         with self._viewing() as (connection, view):
-            field = _field(using, view.settings)
+            field = read_field(using, view.settings)
             return measure_recall(connection, view, field, depth, count)
 
     # -- keeping it --------------------------------------------------------------------
@@ -489,38 +499,6 @@ class Collection:
             self._encoders[field] = encoder
         return self._encoders[field]
 
-    def _queries(self, query: Any, field: str) -> tuple[Float32Array, Id | None, bool]:
-        """(m, dim) vectors; the id of a "more like this"; whether there is a single query."""
-        spec = self._fields.fields[field]
-        empty = np.empty((0, spec.dim or 0), dtype=np.float32)
-        if isinstance(query, str):
-            return self._encode([query], field), None, True
-        if isinstance(query, Mapping):
-            if set(query) != {"id"}:
-                raise InvalidArgument(
-                    f"a query dict must be {{'id': …}}; got the keys {sorted(map(str, query))}"
-                )
-            return empty, check_id(query["id"], "the query"), True
-        if hasattr(query, "__array__"):
-            query = np.asarray(query)
-        elif isinstance(query, Iterable) and not isinstance(query, (bytes, Set)):
-            query = list(query)
-            if query and all(isinstance(item, str) for item in query):
-                return self._encode(query, field), None, False
-        single = np.ndim(query[0] if isinstance(query, list) and query else query) == (
-            0 if isinstance(query, list) else 1
-        )
-        if isinstance(query, list) and not query:
-            raise InvalidArgument("the query is empty; give a text, a vector or {'id': …}")
-        vectors = as_dense(
-            query,
-            dim=spec.dim,
-            metric=resolve(spec.metric or "cosine"),
-            what=f"collection {self.name!r}, field {field!r}, query",
-            expects=f"encoder {spec.encoder_name}" if spec.encoder else "",
-        )
-        return vectors, None, single
-
     def _encode(self, texts: list[str], field: str) -> Float32Array:
         encoder = self._encoder(field)
         if encoder is None:
@@ -531,7 +509,7 @@ class Collection:
         return np.stack([encoder.encode_query(text) for text in texts])
 
     def _find(
-        self, view: View, selected: Selected, field: str, queries: Float32Array, limits: _Limits
+        self, view: View, selected: Selected, field: str, queries: Float32Array, limits: Limits
     ) -> Found:
         metric = resolve(view.settings.fields[field].metric or "cosine")
         return find(
@@ -566,77 +544,6 @@ class Collection:
         if not self._lock.held:
             self._lock.acquire()
             self._sealer.tidy()
-
-
-class _Limits:
-    """The checked limits of one search."""
-
-    __slots__ = ("exact", "k", "min_score", "radius", "recall")
-
-    def __init__(self, k: Any, radius: Any, min_score: Any, recall: Any, exact: Any) -> None:
-        if k is None and radius is None and min_score is None:
-            raise InvalidArgument("k=None asks for all rows within a limit; give radius= too")
-        if not isinstance(exact, bool):
-            raise InvalidType(f"exact must be True or False; got {exact!r}")
-        self.k = None if k is None else check_k(k)
-        self.radius = None if radius is None else check_number("radius", radius)
-        self.min_score = None if min_score is None else check_number("min_score", min_score)
-        self.recall = None if recall is None else check_recall(recall)
-        self.exact = exact
-
-    def within(self, from_score: Any) -> float | None:
-        """The distance that both limits allow; the score itself is looked at afterwards."""
-        if self.min_score is None:
-            return self.radius
-        if self.min_score > 1:
-            raise InvalidArgument(f"min_score must be at most 1; got {self.min_score}")
-        # A few steps lower: where a score is nearly flat, one rounding spans much distance.
-        reach = float(from_score(self.min_score - 1e-15))
-        reach += 1e-9 * max(1.0, abs(reach))  # rounding must not lose a hit at the limit
-        nearest = reach if self.radius is None else min(reach, self.radius)
-        return nearest if np.isfinite(nearest) else (1e300 if nearest > 0 else -1e300)
-
-
-@functools.lru_cache(maxsize=256)
-def _parse_text(where: str) -> Filter | None:
-    return parse(where)
-
-
-def _parse(where: Where) -> Filter | None:
-    return _parse_text(where) if isinstance(where, str) else parse(where)
-
-
-def _ids(ids: Any) -> list[Id]:
-    if isinstance(ids, (str, int, np.integer)) and not isinstance(ids, bool):
-        ids = [ids]
-    if isinstance(ids, Mapping) or not isinstance(ids, Iterable):
-        raise InvalidType(f"ids must be an id or a list of ids; got {ids!r:.80}")
-    return [check_id(id_, "ids") for id_ in ids]
-
-
-def _field(using: Any, settings: Settings) -> str:
-    if using is None:
-        return settings.default_field
-    if not isinstance(using, str) and isinstance(using, Sequence) and len(using) == 1:
-        using = using[0]
-    if not isinstance(using, str) or using not in settings.fields:
-        raise UnknownField(
-            f"using={using!r}: name one vector field; there are {', '.join(settings.fields)}"
-        )
-    return using
-
-
-def _vector_of(
-    connection: sqlite3.Connection, settings: Settings, field: str, id_: Id, name: str
-) -> tuple[int, Float32Array]:
-    """The row number and vector of the row that more is wanted of."""
-    position = list(settings.fields).index(field)
-    found = connection.execute(
-        f"SELECT row, data FROM rows JOIN vectors_{position} USING (row) WHERE id = ?", (id_,)
-    ).fetchone()
-    if found is None:
-        raise InvalidArgument(f"collection {name!r} has no row with id {id_!r} to search like")
-    return found[0], from_bytes([found[1]], settings.fields[field].dim or 0)
 
 
 def _shut(

@@ -1,0 +1,147 @@
+"""What a user gives to a search, checked: limits, filter, ids, field, and the query itself."""
+
+from __future__ import annotations
+
+import functools
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from likewise._arguments import check_k, check_number, check_recall
+from likewise.errors import InvalidArgument, InvalidType, UnknownField
+from likewise.filters import Filter, parse
+from likewise.metrics import resolve
+from likewise.store.batch import Id, check_id
+from likewise.store.settings import Settings, VectorField
+from likewise.vectors import Float32Array, as_dense, from_bytes
+
+Where = Filter | str | Mapping[str, Any] | None
+
+
+class Limits:
+    """The checked limits of one search: what `Collection.search` calls them, and their errors."""
+
+    __slots__ = ("exact", "k", "min_score", "radius", "recall")
+
+    def __init__(self, k: Any, radius: Any, min_score: Any, recall: Any, exact: Any) -> None:
+        if k is None and radius is None and min_score is None:
+            raise InvalidArgument("k=None asks for all rows within a limit; give radius= too")
+        if not isinstance(exact, bool):
+            raise InvalidType(f"exact must be True or False; got {exact!r}")
+        self.k = None if k is None else check_k(k)
+        self.radius = None if radius is None else check_number("radius", radius)
+        self.min_score = None if min_score is None else check_number("min_score", min_score)
+        self.recall = None if recall is None else check_recall(recall)
+        self.exact = exact
+
+    def within(self, from_score: Callable[[float], float]) -> float | None:
+        """The distance that both limits allow; the score itself is looked at afterwards."""
+        if self.min_score is None:
+            return self.radius
+        if self.min_score > 1:
+            raise InvalidArgument(f"min_score must be at most 1; got {self.min_score}")
+        # A few steps lower: where a score is nearly flat, one rounding spans much distance.
+        reach = float(from_score(self.min_score - 1e-15))
+        reach += 1e-9 * max(1.0, abs(reach))  # rounding must not lose a hit at the limit
+        nearest = reach if self.radius is None else min(reach, self.radius)
+        return nearest if np.isfinite(nearest) else (1e300 if nearest > 0 else -1e300)
+
+
+@functools.lru_cache(maxsize=256)
+def _parse_text(where: str) -> Filter | None:
+    return parse(where)
+
+
+def read_filter(where: Where) -> Filter | None:
+    """The filter in any of its spellings; strings seen lately are not read again."""
+    return _parse_text(where) if isinstance(where, str) else parse(where)
+
+
+def read_ids(ids: Any) -> list[Id]:
+    """One id or several as a list."""
+    if isinstance(ids, (str, int, np.integer)) and not isinstance(ids, bool):
+        ids = [ids]
+    if isinstance(ids, Mapping) or not isinstance(ids, Iterable):
+        raise InvalidType(f"ids must be an id or a list of ids; got {ids!r:.80}")
+    return [check_id(id_, "ids") for id_ in ids]
+
+
+def read_field(using: Any, settings: Settings) -> str:
+    """The one vector field that ``using`` names; None means the default."""
+    if using is None:
+        return settings.default_field
+    if not isinstance(using, str) and isinstance(using, Sequence) and len(using) == 1:
+        using = using[0]
+    if not isinstance(using, str) or using not in settings.fields:
+        raise UnknownField(
+            f"using={using!r}: name one vector field; there are {', '.join(settings.fields)}"
+        )
+    return using
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What was asked: texts, vectors, or a row to find more like.
+
+    Attributes:
+        texts: to be encoded.
+        vectors: (m, dim), checked.
+        like: the id of the row that more is wanted of.
+        single: one `Results` is wanted, not a list.
+    """
+
+    texts: list[str] | None = None
+    vectors: Float32Array = field(default_factory=lambda: np.empty((0, 0), dtype=np.float32))
+    like: Id | None = None
+    single: bool = True
+
+
+def read_query(query: Any, spec: VectorField, what: str) -> Query:
+    """A string, a vector, ``{"id": …}``, or a batch of strings or vectors.
+
+    Args:
+        query: as the user gave it.
+        spec: the vector field it is for.
+        what: names collection and field in messages.
+    """
+    if isinstance(query, str):
+        return Query(texts=[query])
+    if isinstance(query, Mapping):
+        if set(query) != {"id"}:
+            raise InvalidArgument(
+                f"a query dict must be {{'id': …}}; got the keys {sorted(map(str, query))}"
+            )
+        return Query(like=check_id(query["id"], "the query"))
+    if hasattr(query, "__array__"):
+        query = np.asarray(query)
+    elif isinstance(query, Iterable) and not isinstance(query, (bytes, Set)):
+        query = list(query)
+        if not query:
+            raise InvalidArgument("the query is empty; give a text, a vector or {'id': …}")
+        if all(isinstance(item, str) for item in query):
+            return Query(texts=query, single=False)
+    vectors = as_dense(
+        query,
+        dim=spec.dim,
+        metric=resolve(spec.metric or "cosine"),
+        what=f"{what}, query",
+        expects=f"encoder {spec.encoder_name}" if spec.encoder else "",
+    )
+    single = np.ndim(query[0]) == 0 if isinstance(query, list) else query.ndim == 1
+    return Query(vectors=vectors, single=single)
+
+
+def vector_of(
+    connection: sqlite3.Connection, settings: Settings, field_name: str, id_: Id, name: str
+) -> tuple[int, Float32Array]:
+    """The row number and vector of the row that more is wanted of."""
+    position = list(settings.fields).index(field_name)
+    found = connection.execute(
+        f"SELECT row, data FROM rows JOIN vectors_{position} USING (row) WHERE id = ?", (id_,)
+    ).fetchone()
+    if found is None:
+        raise InvalidArgument(f"collection {name!r} has no row with id {id_!r} to search like")
+    return found[0], from_bytes([found[1]], settings.fields[field_name].dim or 0)
