@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import textwrap
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -73,15 +74,22 @@ class View:
             self.out.print(
                 f"  [green]{hit.score:.3f}[/]  [bold]{escape(str(hit.id))}[/]  {_facts(hit)}"
             )
-            self.out.print(f"         {escape(_summary(hit))}")
+            self.out.print(f"         {escape(_summary(hit, self._room(9)))}")
         if not len(results):
             self.out.print("  nothing passes the filter")
         info = results.info
+        plan = f"plan: {info.strategy}, {info.reason}"
+        for line in textwrap.wrap(plan, self._room(6), subsequent_indent="    "):
+            self.out.print(f"  [dim]{escape(line)}[/]")
         self.out.print(
-            f"  [dim]plan: {info.strategy}, {escape(info.reason or 'no reason given')}[/]\n"
             f"  [dim]recall {info.recall:.3f} · {info.matching:,} of {rows:,} rows match · "
             f"{info.scanned:,} distances · {seconds * 1e3:.0f} ms with encoding the question[/]"
         )
+
+    def _room(self, indent: int) -> int:
+        """Characters that fit a line of the terminal; a file has room for a long line."""
+        width = self.out.width if self.out.is_terminal else SHOWN + indent
+        return max(40, width - indent)
 
     def what_next(self, path: str, rows: int) -> None:
         """What to type now."""
@@ -109,6 +117,7 @@ def _facts(hit: Hit) -> str:
     return f"[dim]{escape(' · '.join(part for part in parts if part))}[/]"
 
 
-def _summary(hit: Hit) -> str:
+def _summary(hit: Hit, room: int) -> str:
     text = (hit.text or "").partition(": ")[2]
-    return text if len(text) <= SHOWN else text[: SHOWN - 1].rsplit(" ", 1)[0] + " …"
+    length = min(room, SHOWN)
+    return text if len(text) <= length else text[: length - 1].rsplit(" ", 1)[0] + " …"
