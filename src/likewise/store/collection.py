@@ -176,7 +176,7 @@ class Collection:
             with self._database.write() as connection:
                 count = writing.remove(connection, rows, len(read_settings(connection).fields))
                 writing.commit_number(connection)
-            self._committed()
+            self._committed(count)
         return count
 
     @suggest_arguments
@@ -477,16 +477,16 @@ class Collection:
                 writing.insert(connection, batch, self.name)
                 self._log.write(connection)
                 writing.commit_number(connection)
-            self._committed()
+            self._committed(len(batch))
         return list(batch.ids)
 
     def _prepare(self, rows: Any, progress: Progress | None) -> Batch:
         encoders = {name: functools.partial(self._encoder, name) for name in self._fields.fields}
         return prepare(rows, self._fields, encoders, self.name, progress)
 
-    def _committed(self) -> None:
+    def _committed(self, changed: int) -> None:
         with self._database.read() as connection:
-            self._sealer.committed(describe.tail_rows(connection, self._keeper))
+            self._sealer.committed(describe.tail_rows(connection, self._keeper), changed)
 
     def _encoder(self, field: str) -> Encoder | None:
         """The encoder of ``field``, checked against the fingerprint; None when it has none."""

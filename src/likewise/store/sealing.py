@@ -51,6 +51,8 @@ GRAPH_ROWS = 2048
 CLOSE_ROWS = 8192
 #: A segment with more than this share of dead rows is written anew.
 DEAD_SHARE = 0.25
+#: So many rows added or deleted are worth a look at the dead shares.
+MUCH_CHANGED = 1024
 #: The background thread starts when nothing was committed for so long, or has waited so long.
 QUIET_SECONDS, PATIENCE_SECONDS = 0.25, 10.0
 
@@ -92,14 +94,23 @@ class Sealer:
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
         self._last_commit = 0.0
+        self._tail_rows = 0
+        self._changed = 0
 
     # -- when --------------------------------------------------------------------------
 
-    def committed(self, tail_rows: int) -> None:
-        """Told after each commit how long the tail may be; starts the thread when it is long."""
+    def committed(self, tail_rows: int, changed: int) -> None:
+        """Told after each commit how long the tail may be, and how many rows came or went.
+
+        The thread looks for work at the first commit of a process (an earlier one may have
+        left some), when the tail is long, and when much has changed.
+        """
         self._last_commit = time.monotonic()
-        if tail_rows <= TAIL_ROWS:
+        self._tail_rows = tail_rows
+        self._changed += changed
+        if self._thread is not None and tail_rows <= TAIL_ROWS and self._changed < MUCH_CHANGED:
             return
+        self._changed = 0
         if self._thread is None or not self._thread.is_alive():
             self._thread = threading.Thread(
                 target=self._in_background, name="likewise-sealer", daemon=True
@@ -117,8 +128,9 @@ class Sealer:
         thread.join()
         self._stop.clear()
         self._thread = None
-        with self._working:
-            self._work(force_tail=False, graph_rows=CLOSE_ROWS, progress=None)
+        if self._tail_rows > TAIL_ROWS:
+            with self._working:
+                self._work(force_tail=False, graph_rows=CLOSE_ROWS, progress=None)
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
@@ -131,6 +143,8 @@ class Sealer:
             self._wake.wait()
             self._wake.clear()
             self._wait_for_quiet()
+            if self._stop.is_set():
+                return
             try:
                 with self._working:
                     self._work(force_tail=False, graph_rows=None, progress=self._check_stop)
