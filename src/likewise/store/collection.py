@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import sqlite3
-import threading
 import time
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
@@ -38,6 +37,7 @@ from likewise.results import Hit, Results, SearchInfo
 from likewise.store import describe, maintenance, writing
 from likewise.store.batch import Batch, Id, prepare
 from likewise.store.database import Database
+from likewise.store.forking import Mutex
 from likewise.store.lock import WriterLock
 from likewise.store.measuring import measure_recall
 from likewise.store.queries import (
@@ -81,7 +81,7 @@ class Collection:
         self._lock = WriterLock(path / "writer.lock", timeout)
         self._keeper = ViewKeeper(self._cache)
         self._sealer = Sealer(database, self._keeper, self._cache, costs)
-        self._writing = threading.RLock()
+        self._writing = Mutex()
         self._encoders = dict(encoders)
         self._fields = self.settings  # what never changes of them: the vector fields
         self._log = QueryLog()

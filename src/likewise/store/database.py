@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import threading
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +25,7 @@ from likewise.errors import (
     NotACollection,
     StorageFailed,
 )
+from likewise.store.forking import Mutex
 from likewise.store.schema import APPLICATION_ID, FORMAT, PAGE_SIZE
 
 FILE_NAME = "data.sqlite"
@@ -53,7 +53,7 @@ class Database:
         self.name = name
         self._idle: deque[sqlite3.Connection] = deque()
         self._writer: sqlite3.Connection | None = None
-        self._write_mutex = threading.RLock()
+        self._write_mutex = Mutex()
         self._pid = os.getpid()
         self._closed = False
         with self.translated():
@@ -148,7 +148,6 @@ class Database:
             if self._writer is not None:
                 _inherited.append(self._writer)
             self._idle, self._writer, self._pid = deque(), None, os.getpid()
-            self._write_mutex = threading.RLock()
 
     def _connect(self) -> sqlite3.Connection:
         mode = "ro" if self.read_only else "rw"

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from likewise.errors import CollectionLocked
+from likewise.store.forking import watch
 
 try:
     import fcntl
@@ -37,6 +38,7 @@ class WriterLock:
         self.timeout = timeout
         self._descriptor: int | None = None
         self._pid = os.getpid()
+        watch(self)
 
     @property
     def held(self) -> bool:
@@ -51,7 +53,6 @@ class WriterLock:
         """
         if self.held:
             return
-        self._forget_inherited()
         waited_until = time.monotonic() + (self.timeout if timeout is None else timeout)
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
@@ -73,8 +74,9 @@ class WriterLock:
         os.close(self._descriptor)  # closing the last descriptor drops the flock
         self._descriptor = None
 
-    def _forget_inherited(self) -> None:
-        if self._descriptor is not None:  # after a fork: the parent's lock, not ours
+    def after_fork(self) -> None:
+        """Drop the parent's lock here, or it would outlive the parent in this child."""
+        if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
 

@@ -7,10 +7,10 @@ commit of this process. A read-only process keeps none.
 from __future__ import annotations
 
 import sqlite3
-import threading
 from collections import deque
 
 from likewise.store.batch import Id
+from likewise.store.forking import Mutex
 from likewise.store.settings import Settings
 from likewise.vectors import Float32Array, from_bytes, to_bytes
 
@@ -23,7 +23,7 @@ class QueryLog:
 
     def __init__(self) -> None:
         self._pending: deque[tuple[str, bytes]] = deque(maxlen=KEPT)
-        self._lock = threading.Lock()
+        self._lock = Mutex()
 
     @property
     def pending(self) -> bool:

@@ -32,6 +32,7 @@ from likewise.index.exact import Exact
 from likewise.store.columns import Column
 from likewise.store.database import Database
 from likewise.store.field_columns import read_columns
+from likewise.store.forking import Mutex, watch
 from likewise.store.manifest import FILE_NAME, Manifest, SegmentEntry, write_manifest
 from likewise.store.query_log import logged_queries
 from likewise.store.segments import Segment, read_rows, rows_file
@@ -89,13 +90,18 @@ class Sealer:
         self._keeper = keeper
         self._cache = cache
         self._costs = costs
-        self._working = threading.RLock()
+        self._working = Mutex()
         self._stop = threading.Event()
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
         self._last_commit = 0.0
         self._tail_rows = 0
         self._changed = 0
+        watch(self)
+
+    def after_fork(self) -> None:
+        """The thread stayed with the parent."""
+        self._stop, self._wake, self._thread = threading.Event(), threading.Event(), None
 
     # -- when --------------------------------------------------------------------------
 

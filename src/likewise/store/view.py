@@ -7,7 +7,6 @@ tombstones mask. It looks at a single row of the database to learn that nothing 
 from __future__ import annotations
 
 import sqlite3
-import threading
 import warnings
 from collections import OrderedDict
 from dataclasses import dataclass, field, replace
@@ -23,6 +22,7 @@ from likewise.index import PreparedRows, prepare
 from likewise.index._rows import GrowingRows
 from likewise.metrics import resolve
 from likewise.store.field_columns import FieldColumns
+from likewise.store.forking import Mutex, watch
 from likewise.store.manifest import FILE_NAME as MANIFEST
 from likewise.store.manifest import Manifest, SegmentEntry, read_manifest
 from likewise.store.segments import Segment, open_segment, read_rows
@@ -123,7 +123,8 @@ class ViewKeeper:
     def __init__(self, cache: Path) -> None:
         self.cache = cache
         self._view: View | None = None
-        self._lock = threading.RLock()
+        self._lock = Mutex()
+        watch(self)
         self._open: dict[int, Segment] = {}
         #: What could not be used when the cache was last read, a sentence each.
         self.problems: tuple[str, ...] = ()
@@ -156,6 +157,11 @@ class ViewKeeper:
         with self._lock:
             self._view = None
             self._open.clear()
+
+    def after_fork(self) -> None:
+        """A thread of the parent may have been in the middle of something: begin anew."""
+        self._view = None
+        self._open = {}
 
     def _next(self, view: View | None, state: State, connection: sqlite3.Connection) -> View:
         stale = (
