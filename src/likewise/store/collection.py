@@ -7,6 +7,7 @@ modules it imports.
 from __future__ import annotations
 
 import functools
+import itertools
 import sqlite3
 import time
 import weakref
@@ -57,6 +58,9 @@ from likewise.store.searching import Found, Selected, find, select
 from likewise.store.settings import Settings
 from likewise.store.view import OlderTransaction, View, ViewKeeper, read_settings, read_state
 from likewise.vectors import Float32Array
+
+#: Transactions begun anew while a writer replaces the cache, before one does without it.
+PATIENCE = 10
 
 
 class Collection:
@@ -446,10 +450,10 @@ class Collection:
     @contextmanager
     def _viewing(self) -> Iterator[tuple[sqlite3.Connection, View]]:
         """One read transaction, and the view of exactly its commit."""
-        while True:
+        for attempt in itertools.count():
             with self._database.read() as connection:
                 try:
-                    view = self._keeper.current(connection)
+                    view = self._keeper.current(connection, patient=attempt < PATIENCE)
                 except OlderTransaction:
                     continue
                 yield connection, view

@@ -129,11 +129,16 @@ class ViewKeeper:
         #: What could not be used when the cache was last read, a sentence each.
         self.problems: tuple[str, ...] = ()
 
-    def current(self, connection: sqlite3.Connection) -> View:
+    def current(self, connection: sqlite3.Connection, *, patient: bool = False) -> View:
         """The view of the connection's transaction.
 
+        Args:
+            connection: inside a read transaction.
+            patient: begin another transaction, rather than do without the cache, where the
+                cache is newer than this one: a writer has just replaced it.
+
         Raises:
-            OlderTransaction: another thread has already moved on to a later commit.
+            OlderTransaction: another thread, or the cache, has moved on to a later commit.
         """
         state = read_state(connection)
         view = self._view
@@ -144,7 +149,7 @@ class ViewKeeper:
             if view is not None and view.seq > state.seq:
                 raise OlderTransaction
             if view is None or view.seq != state.seq:
-                self._view = view = self._next(view, state, connection)
+                self._view = view = self._next(view, state, connection, patient)
             return view
 
     def sealed_up_to(self) -> int:
@@ -163,7 +168,9 @@ class ViewKeeper:
         self._view = None
         self._open = {}
 
-    def _next(self, view: View | None, state: State, connection: sqlite3.Connection) -> View:
+    def _next(
+        self, view: View | None, state: State, connection: sqlite3.Connection, patient: bool
+    ) -> View:
         stale = (
             view is None
             or view.seq < state.purged_seq
@@ -171,20 +178,20 @@ class ViewKeeper:
             or read_settings(connection) != view.settings
         )
         if view is None or stale:
-            return self._load(state, connection)
+            return self._load(state, connection, patient)
         return self._advance(view, state, connection)
 
     # -- from scratch ------------------------------------------------------------------
 
-    def _load(self, state: State, connection: sqlite3.Connection) -> View:
+    def _load(self, state: State, connection: sqlite3.Connection, patient: bool) -> View:
         settings = read_settings(connection)
         while True:
-            manifest, problem = self._usable_manifest(state)
+            manifest, problem = self._usable_manifest(state, patient)
             view = self._assemble(manifest, settings, state, connection)
             problems = [problem] if problem else []
             problems += [what for segment in view.segments for what in segment.damaged]
             # A file may be gone because the writer has just replaced the manifest: look again.
-            if not problems or self._usable_manifest(state)[0].version == manifest.version:
+            if not problems or self._usable_manifest(state, patient)[0].version == manifest.version:
                 break
         if _count(view) != state.live:
             # A cache of another database, or a bug: never a wrong answer, so do without it.
@@ -193,7 +200,7 @@ class ViewKeeper:
         self._report(problems)
         return view
 
-    def _usable_manifest(self, state: State) -> tuple[Manifest, str]:
+    def _usable_manifest(self, state: State, patient: bool) -> tuple[Manifest, str]:
         """The manifest on disk, or an empty one and why."""
         try:
             manifest = read_manifest(self.cache)
@@ -202,6 +209,8 @@ class ViewKeeper:
         if manifest is None:
             missing = f"{MANIFEST} is missing" if state.manifest_version else ""
             return Manifest(), missing
+        if patient and manifest.seq > state.seq:
+            raise OlderTransaction
         if manifest.version < state.manifest_version or manifest.seq > state.seq:
             return Manifest(), f"{MANIFEST} belongs to another state of the database"
         return manifest, ""
