@@ -111,6 +111,12 @@ class InvalidFile(InvalidRow):
     code = "invalid_file"
 
 
+class DamagedFile(LikewiseError):
+    """A file of an index that is cut short, overwritten or of an unknown format."""
+
+    code, exit_status = "damaged_file", 3
+
+
 # -- the collection was wrong -------------------------------------------------------
 
 

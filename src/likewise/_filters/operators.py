@@ -96,7 +96,11 @@ OPERATORS: dict[str, Operator] = {
     "between": Operator("between", "$between", "pair", "lies within both bounds", _between),
     "exists": Operator("exists", "$exists", "nothing", "is there and not null", _exists),
     "contains": Operator(
-        "contains", "$contains", "member", "is a list with the member, or a text", _contains
+        "contains",
+        "$contains",
+        "member",
+        "is a list with the member, or a text with the piece",
+        _contains,
     ),
 }
 
