@@ -7,6 +7,7 @@ cannot part from the code.
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 from collections.abc import Callable, Iterable
@@ -19,8 +20,10 @@ from likewise import errors, metrics
 from likewise.cli.app import app
 from likewise.cli.failures import EXIT_CODES
 from likewise.filters import CONNECTIVES, OPERATORS
+from likewise.store import sealing
 
 FOLDER = Path(__file__).parent
+SOURCE = FOLDER.parent / "src" / "likewise"
 PART = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -165,6 +168,41 @@ def _default(parameter: Any) -> str:
     return f" Default: {parameter.default}." if parameter.default else ""
 
 
+# -- the house --------------------------------------------------------------------------
+
+SEALING = {
+    "TAIL_ROWS": "a longer tail is sealed in the background",
+    "GRAPH_ROWS": "a smaller segment gets no graph: scanning it is as fast",
+    "CLOSE_ROWS": "`close` builds graphs of at most this many rows, so that it takes seconds",
+    "DEAD_SHARE": "a segment with a larger share of deleted rows is written anew",
+    "MUCH_CHANGED": "after so many rows came or went, the sealer looks for such segments",
+    "QUIET_SECONDS": "the sealer starts when nothing was committed for so long",
+    "PATIENCE_SECONDS": "or when it has waited so long",
+}
+
+
+def sealing_table() -> str:
+    """The constants of the sealing policy, with their values."""
+    rows = [[code(name), f"{getattr(sealing, name):,}", why] for name, why in SEALING.items()]
+    return table(["constant", "value", "meaning"], rows)
+
+
+def files_of(room: str) -> Callable[[], str]:
+    """A table of the files of a room, each with the first sentence of its docstring."""
+
+    def files() -> str:
+        paths = [p for p in sorted((SOURCE / room).rglob("*.py")) if p.name != "__init__.py"]
+        return table(["file", "what it does"], [_file(path, SOURCE / room) for path in paths])
+
+    return files
+
+
+def _file(path: Path, room: Path) -> list[str]:
+    told = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    first = " ".join(told.partition("\n\n")[0].split()).replace("``", "`")
+    return [code(str(path.relative_to(room))), first]
+
+
 def code(text: str) -> str:
     """``text`` as code."""
     return f"`{text}`"
@@ -176,6 +214,9 @@ PARTS: dict[str, Callable[[], str]] = {
     "errors": error_table,
     "exit_codes": exit_codes,
     "commands": commands,
+    "sealing": sealing_table,
+    "store_files": files_of("store"),
+    "index_files": files_of("index"),
 }
 
 if __name__ == "__main__":
