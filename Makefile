@@ -12,7 +12,7 @@ PEERS  := $(VENV)/.peers
 PYTEST ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench replicate lock clean
+.PHONY: help demo test lint docs bench replicate lock clean
 
 help:  ## show this
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
@@ -28,6 +28,9 @@ lint: $(READY)  ## style, types and the table of rooms
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(READY)  ## the tables in docs/, from the code
+	$(BIN)/python docs/generate.py
 
 bench: $(PEERS)  ## speed and recall beside the named peers
 	$(BIN)/python -m benchmarks

@@ -24,18 +24,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from likewise.errors import LikewiseError
+from likewise.errors import DamagedFile as DamagedFile
 
 MAGIC = b"LKWARRAY"
 FORMAT = 1
 ALIGNMENT = 64
 PREFIX = struct.Struct("<8sQI")
-
-
-class DamagedFile(LikewiseError):
-    """A derived file that is cut short, overwritten or of an unknown format."""
-
-    code, exit_status = "damaged_file", 3
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,12 @@ MICROSECOND = timedelta(microseconds=1)
 
 
 def kind_of(value: Any) -> str | None:
-    """The kind of a plain value; None for None and for nested objects, which count as missing."""
+    """The kind of a plain value; None for None and for nested objects, which count as missing.
+
+    Example:
+        >>> kind_of(1.5), kind_of(True), kind_of("a"), kind_of(None)
+        ('number', 'boolean', 'string', None)
+    """
     return KIND_OF_TYPE.get(type(value))
 
 

@@ -11,7 +11,16 @@ from __future__ import annotations
 
 
 class LikewiseError(Exception):
-    """The root: catch it to catch everything Likewise raises on purpose."""
+    """The root: catch it to catch everything Likewise raises on purpose.
+
+    Example:
+        >>> import likewise as lw
+        >>> try:
+        ...     lw.metrics.resolve("haversine")
+        ... except lw.LikewiseError as error:
+        ...     print(error.code, error.exit_status, isinstance(error, ValueError))
+        unknown_metric 2 True
+    """
 
     code: str = "error"
     exit_status: int = 1
@@ -111,6 +120,12 @@ class InvalidFile(InvalidRow):
     code = "invalid_file"
 
 
+class DamagedFile(LikewiseError):
+    """A file of an index that is cut short, overwritten or of an unknown format."""
+
+    code, exit_status = "damaged_file", 3
+
+
 # -- the collection was wrong -------------------------------------------------------
 
 
@@ -200,4 +215,10 @@ class MissingExtra(LikewiseError, ImportError):
 
 
 class CacheWarning(UserWarning):
-    """A derived file was missing or damaged; the answer came from the database."""
+    """A derived file was missing or damaged; the answer came from the database.
+
+    Example:
+        >>> import warnings
+        >>> with warnings.catch_warnings():  # where an answer without an index is no use
+        ...     warnings.simplefilter("error", CacheWarning)
+    """

@@ -128,23 +128,49 @@ class F:
         return Comparison(self.path, "gte", value)
 
     def isin(self, values: Iterable[object]) -> Filter:
-        """Equals one of ``values``; of none when there are none."""
+        """Equals one of ``values``; of none when there are none.
+
+        Example:
+            >>> F("lang").isin(["en", "fr"]).matches({"lang": "fr"})
+            True
+        """
         return Comparison(self.path, "in", values)
 
     def notin(self, values: Iterable[object]) -> Filter:
-        """Has the kind of one of ``values`` and equals none (``~isin`` keeps missing ones too)."""
+        """Has the kind of one of ``values`` and equals none (``~isin`` keeps missing ones too).
+
+        Example:
+            >>> where = F("lang").notin(["en", "fr"])
+            >>> where.matches({"lang": "de"}), where.matches({})
+            (True, False)
+        """
         return Comparison(self.path, "nin", values)
 
     def between(self, low: object, high: object) -> Filter:
-        """``low <= field <= high``: both bounds belong to it."""
+        """``low <= field <= high``: both bounds belong to it.
+
+        Example:
+            >>> F("year").between(2010, 2020).matches({"year": 2020})
+            True
+        """
         return Comparison(self.path, "between", (low, high))
 
     def exists(self) -> Filter:
-        """Is there and not null."""
+        """Is there and not null.
+
+        Example:
+            >>> F("year").exists().matches({"year": None})
+            False
+        """
         return Comparison(self.path, "exists")
 
     def contains(self, member: object) -> Filter:
-        """A list with this member, or a string with this piece (case matters)."""
+        """A list with this member, or a string with this piece (case matters).
+
+        Example:
+            >>> F("tags").contains("nlp").matches({"tags": ["nlp", "graphs"]})
+            True
+        """
         return Comparison(self.path, "contains", member)
 
     def __contains__(self, member: object) -> NoReturn:

@@ -35,6 +35,11 @@ class SearchInfo:
         reason: why the planner chose this strategy, in a sentence.
         candidates: the strategies weighed with their estimated cost in seconds; filled
             when ``explain=True``.
+
+    Example:
+        >>> info = SearchInfo("exact", 1.0, 200, 0.001, 200, "there is no graph")
+        >>> info.to_dict()["strategy"]
+        'exact'
     """
 
     strategy: str
@@ -51,7 +56,15 @@ class SearchInfo:
 
 
 class Row(NamedTuple):
-    """The neighbours of one query: ids and distances of the same length, nearest first."""
+    """The neighbours of one query: ids and distances of the same length, nearest first.
+
+    Example:
+        >>> row = Row(np.array([4, 2]), np.array([0.1, 0.5]))
+        >>> for id_, distance in zip(*row, strict=True):
+        ...     print(id_, distance)
+        4 0.1
+        2 0.5
+    """
 
     ids: IdArray
     distances: DistanceArray
@@ -154,6 +167,11 @@ class Hit:
         score: in [0, 1], higher is nearer; the formula is the metric's.
         text: the row's text, or None.
         metadata: the row's metadata.
+
+    Example:
+        >>> hit = Hit("a", 0.25, 0.875, "hello", {"year": 2020})
+        >>> hit.id, hit.score, hit.metadata["year"]
+        ('a', 0.875, 2020)
     """
 
     id: str | int
@@ -213,6 +231,12 @@ class Results(Sequence[Hit]):
         """One flat dict a hit: id, distance, score, text, then the metadata.
 
         A metadata key that carries one of those four names keeps the hit's own value.
+
+        Example:
+            >>> info = SearchInfo("exact", 1.0, 1, 0.0, 1)
+            >>> results = Results([Hit("a", 0.25, 0.875, "hello", {"year": 2020})], info)
+            >>> results.to_dicts()
+            [{'year': 2020, 'id': 'a', 'distance': 0.25, 'score': 0.875, 'text': 'hello'}]
         """
         return [
             {
@@ -226,7 +250,17 @@ class Results(Sequence[Hit]):
         ]
 
     def to_pandas(self) -> pd.DataFrame:
-        """A DataFrame, one row a hit (extra ``pandas``)."""
+        """A DataFrame, one row a hit (extra ``pandas``).
+
+        Raises:
+            MissingExtra: pandas is not installed.
+
+        Example:
+            >>> info = SearchInfo("exact", 1.0, 1, 0.0, 1)
+            >>> results = Results([Hit("a", 0.25, 0.875, "hello", {"year": 2020})], info)
+            >>> results.to_pandas()["year"].tolist()
+            [2020]
+        """
         try:
             import pandas as pd
         except ImportError as error:
@@ -236,7 +270,17 @@ class Results(Sequence[Hit]):
         return pd.DataFrame(self.to_dicts())
 
     def to_arrow(self) -> pa.Table:
-        """An Arrow table, one row a hit (extra ``arrow``)."""
+        """An Arrow table, one row a hit (extra ``arrow``).
+
+        Raises:
+            MissingExtra: pyarrow is not installed.
+
+        Example:
+            >>> info = SearchInfo("exact", 1.0, 1, 0.0, 1)
+            >>> results = Results([Hit("a", 0.25, 0.875, "hello", {"year": 2020})], info)
+            >>> results.to_arrow().num_rows
+            1
+        """
         try:
             import pyarrow as pa
         except ImportError as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import runpy
 import signal
 import subprocess
 import sys
@@ -106,12 +105,6 @@ def test_choices_come_from_the_registries(shell: Shell) -> None:
     out = "".join(shell("create", "--help").replace("│", " ").split())
     assert all(name in out for name in ENCODERS)
     assert all(metric.name in out for metric in METRICS.values())
-
-
-def test_the_page_in_docs_is_what_the_app_says() -> None:
-    generator = runpy.run_path(str(ROOT / "docs" / "generate_cli.py"))
-    page = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
-    assert page == generator["render"](), "run: python docs/generate_cli.py"
 
 
 def test_exit_codes_are_those_of_the_error_tree() -> None:

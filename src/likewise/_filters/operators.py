@@ -30,6 +30,10 @@ class Operator:
             candidates, a ``pair`` of bounds, a ``member`` (no list), or ``nothing``.
         sentence: what it asks, for docs and error texts.
         holds: the test itself, of a stored value and the operand.
+
+    Example:
+        >>> OPERATORS["gte"].symbol, OPERATORS["gte"].key, OPERATORS["gte"].holds(2021, 2020)
+        ('>=', '$gte', True)
     """
 
     symbol: str
@@ -42,7 +46,12 @@ class Operator:
 
 @dataclass(frozen=True, slots=True)
 class Connective:
-    """One way to make a filter of filters; the fields are those of `Operator`."""
+    """One way to make a filter of filters; the fields are those of `Operator`.
+
+    Example:
+        >>> CONNECTIVES["and"].key
+        '$and'
+    """
 
     symbol: str
     key: str
@@ -96,7 +105,11 @@ OPERATORS: dict[str, Operator] = {
     "between": Operator("between", "$between", "pair", "lies within both bounds", _between),
     "exists": Operator("exists", "$exists", "nothing", "is there and not null", _exists),
     "contains": Operator(
-        "contains", "$contains", "member", "is a list with the member, or a text", _contains
+        "contains",
+        "$contains",
+        "member",
+        "is a list with the member, or a text with the piece",
+        _contains,
     ),
 }
 

@@ -22,6 +22,14 @@ class Filter(ABC):
     """A condition on a row. Combine with ``&``, ``|`` and ``~``; ``str`` spells it.
 
     Two filters are equal when their canonical spellings are; a filter can be a dict key.
+
+    Example:
+        >>> from likewise.filters import F, parse
+        >>> where = (F("year") >= 2020) & (F("lang") == "en")
+        >>> where.fields(), where.matches({"year": 2021, "lang": "en"})
+        (('year', 'lang'), True)
+        >>> parse(str(where)) == parse(where.to_dict()) == where
+        True
     """
 
     depth: int
@@ -87,7 +95,12 @@ class Filter(ABC):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Comparison(Filter):
-    """``field operator value``; the operand is checked and made plain on the way in."""
+    """``field operator value``; the operand is checked and made plain on the way in.
+
+    Example:
+        >>> Comparison("year", "gte", 2020)
+        <Filter year >= 2020>
+    """
 
     field: str
     operator: str
@@ -115,7 +128,13 @@ class Comparison(Filter):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class And(Filter):
-    """All of ``children`` hold; build it with ``&``."""
+    """All of ``children`` hold; build it with ``&``.
+
+    Example:
+        >>> from likewise.filters import F, parse
+        >>> ((F("a") == 1) & (F("b") == 2)).to_dict()
+        {'$and': [{'a': {'$eq': 1}}, {'b': {'$eq': 2}}]}
+    """
 
     children: tuple[Filter, ...]
     depth: int
@@ -138,7 +157,13 @@ class And(Filter):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Or(Filter):
-    """At least one of ``children`` holds; build it with ``|``."""
+    """At least one of ``children`` holds; build it with ``|``.
+
+    Example:
+        >>> from likewise.filters import F, parse
+        >>> ((F("a") == 1) | (F("b") == 2)).matches({"b": 2})
+        True
+    """
 
     children: tuple[Filter, ...]
     depth: int
@@ -159,7 +184,13 @@ class Or(Filter):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Not(Filter):
-    """``child`` does not hold, missing values included; build it with ``~``."""
+    """``child`` does not hold, missing values included; build it with ``~``.
+
+    Example:
+        >>> from likewise.filters import F, parse
+        >>> (~(F("a") == 1)).matches({})
+        True
+    """
 
     child: Filter
     depth: int

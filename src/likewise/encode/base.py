@@ -30,6 +30,19 @@ class Encoder(ABC):
         name: the name in the registry.
         dim: how many numbers a vector has.
         metric: the metric its vectors are made for.
+
+    Example:
+        An encoder of your own needs two hooks.
+
+        >>> class Length(Encoder):
+        ...     name, dim = "length", 2
+        ...     def _identity(self):
+        ...         return b"1"
+        ...     def _encode(self, texts, progress):
+        ...         rows = np.array([[len(text), 1.0] for text in texts], dtype=np.float32)
+        ...         return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        >>> Length().encode(["a", "abc"]).shape
+        (2, 2)
     """
 
     name: str

@@ -25,6 +25,14 @@ def load(path: str | Path, **options: Any) -> Index:
 
     Raises:
         InvalidFile: the file names no index of the registry.
+        DamagedFile: cut short or overwritten.
+
+    Cost: as `Index.load`.
+
+    Example:
+        >>> Exact("euclidean").fit([[0, 0], [3, 4]]).save("two.index")
+        >>> load("two.index")
+        Exact(metric='euclidean', 2 rows)
     """
     kind = open_arrays(Path(path)).attributes.get("index")
     if kind not in INDEXES:

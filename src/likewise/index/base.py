@@ -52,7 +52,12 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class IndexPlan:
-    """What an index of a given size will take: main memory, and seconds to build."""
+    """What an index of a given size will take: main memory, and seconds to build.
+
+    Example:
+        >>> str(IndexPlan(bytes=2_000_000, seconds=1.25))
+        '2.0 MB and about 1.2 s'
+    """
 
     bytes: int
     seconds: float
@@ -98,6 +103,12 @@ class Index(ABC):
 
     Raises:
         UnknownMetric: not in the registry, or not one of this index's.
+
+    Example:
+        >>> from likewise.index import Exact
+        >>> index = Exact("l2").fit([[0, 0], [3, 4]])
+        >>> index.metric, index.dim, len(index)
+        ('euclidean', 2, 2)
     """
 
     #: The name in the registry and in files.
@@ -170,6 +181,13 @@ class Index(ABC):
             InvalidVector, DimensionMismatch, InvalidType: ``X`` is not rows of numbers, or has
                 a zero row under cosine. The index is as it was.
             OverLimit: `plan` says more than ``memory_limit``. The index is as it was.
+
+        Cost: the index's own; ask `plan`.
+
+        Example:
+            >>> from likewise.index import Exact
+            >>> len(Exact("euclidean").fit([[0, 0], [3, 4]]))
+            2
         """
         rows = as_dense(X, metric=self._metric, what="X")
         self._refuse_over_limit(*rows.shape)
@@ -184,6 +202,14 @@ class Index(ABC):
 
         Raises:
             NotFitted: before `fit`; otherwise as `fit`. The index is then as it was.
+
+        Cost: the index's own.
+
+        Example:
+            >>> from likewise.index import Exact
+            >>> index = Exact("euclidean").fit([[0, 0], [3, 4]])
+            >>> index.add([[6, 8]]).tolist()
+            [2]
         """
         held = len(self.rows)
         rows = as_dense(X, dim=self.dim, metric=self._metric, what="X")
@@ -194,7 +220,19 @@ class Index(ABC):
         return np.arange(held, held + len(rows))
 
     def delete(self, ids: Any) -> int:
-        """Take out the rows at these positions; returns how many were there. Cost O(ids)."""
+        """Take out the rows at these positions; returns how many were there. Cost O(ids).
+
+        A position is never used again. Unknown ones are ignored.
+
+        Raises:
+            InvalidType: ``ids`` are no integers.
+
+        Example:
+            >>> from likewise.index import Exact
+            >>> index = Exact("euclidean").fit([[0, 0], [3, 4]])
+            >>> index.delete([1, 99]), len(index), index.search([3, 4], k=5)[0].ids.tolist()
+            (1, 1, [0])
+        """
         given = np.atleast_1d(np.asarray(ids))
         if given.size and (given.dtype.kind not in "iu" or given.ndim != 1):
             raise InvalidType(f"ids must be integers; got an array of {given.dtype}, {given.shape}")
@@ -235,6 +273,16 @@ class Index(ABC):
         Raises:
             NotFitted, InvalidVector, DimensionMismatch, InvalidArgument, InvalidType,
             UnknownArgument: what is wrong is named; nothing is ignored.
+
+        Cost: the index's own; ``info.scanned`` counts the distances.
+
+        Example:
+            >>> from likewise.index import Exact
+            >>> index = Exact("euclidean").fit([[0, 0], [3, 4]])
+            >>> index.search([3, 3], k=1).ids.tolist()
+            [[1]]
+            >>> index.search([3, 3], k=2, where=[0])[0].distances.round(3).tolist()
+            [4.243]
         """
         start = time.perf_counter()
         queries = as_dense(Q, dim=self.dim, metric=self._metric, what="Q")
@@ -257,7 +305,16 @@ class Index(ABC):
         return Neighbours.from_rows(answer.rows, info)
 
     def plan(self, n: int, dim: int) -> IndexPlan:
-        """Main memory and time that ``n`` rows of ``dim`` numbers will take to `fit`."""
+        """Main memory and time that ``n`` rows of ``dim`` numbers will take to `fit`.
+
+        Raises:
+            InvalidType, InvalidArgument: no integers, or below 0 rows or 1 number.
+
+        Example:
+            >>> from likewise.index import Exact
+            >>> Exact().plan(1_000_000, 384).bytes
+            1552000000
+        """
         return self._plan(check_count("n", n, minimum=0), check_count("dim", dim))
 
     # -- keeping it ------------------------------------------------------------------
@@ -267,6 +324,19 @@ class Index(ABC):
         """Write the index to one file, atomically (see `likewise._arrays`).
 
         ``include_rows=False`` leaves the rows out, for a caller who keeps them elsewhere.
+
+        Raises:
+            NotFitted: there is nothing to save.
+            OSError: the disk refuses; a file that was there is as it was.
+
+        Cost: the bytes, written and synced once.
+
+        Example:
+            >>> from likewise.index import Exact
+            >>> index = Exact("euclidean").fit([[0, 0], [3, 4]])
+            >>> index.save("two.index")
+            >>> Exact.load("two.index").search([3, 3], k=1).ids.tolist()
+            [[1]]
         """
         rows = self.rows
         arrays, attributes = self._state()
@@ -302,6 +372,15 @@ class Index(ABC):
             InvalidFile: it holds another kind of index, or has another format.
             InvalidArgument: ``rows`` are missing, or not of the shape that was saved.
             DamagedFile: cut short or overwritten.
+
+        Cost: the header is read and checked; rows are read when they are searched.
+
+        Example:
+            >>> from likewise.index import Exact
+            >>> index = Exact("euclidean").fit([[0, 0], [3, 4]])
+            >>> index.save("bare.index", include_rows=False)
+            >>> Exact.load("bare.index", rows=index.rows)
+            Exact(metric='euclidean', 2 rows)
         """
         file = open_arrays(Path(path))
         header = file.attributes

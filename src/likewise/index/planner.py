@@ -33,6 +33,11 @@ class CostModel:
         gathered: per number of the rows, fetched here and there.
         value: per row, to pick the best of the values.
         graph: seconds of one graph query by effort; empty: estimated from ``gathered``.
+
+    Example:
+        >>> costs = CostModel(call=0.0, streamed=1e-9, value=0.0)
+        >>> costs.exact_seconds(rows=1000, matching=1000, dim=100)
+        0.0001
     """
 
     call: float = 5e-5
@@ -114,6 +119,11 @@ class Plan:
         estimated_recall: 1.0 when exact.
         reason: a sentence for people.
         candidates: estimated seconds of each strategy weighed.
+
+    Example:
+        >>> plan = choose(CostModel(), None, rows=9, matching=9, dim=8, k=5, recall=0.95)
+        >>> plan.strategy, plan.effort, plan.estimated_recall
+        ('exact', 0, 1.0)
     """
 
     strategy: str

@@ -46,6 +46,11 @@ class PreparedRows:
         metric: the metric to rank by.
         summary: lengths, sum and peak of the rows, for metrics with a matrix product.
         surrogate: the float32 stand-in for the metric.
+
+    Example:
+        >>> from likewise.metrics import resolve
+        >>> prepare(np.eye(2, dtype=np.float32), resolve("euclidean")).summary.norms.tolist()
+        [1.0, 1.0]
     """
 
     rows: Float32Array
@@ -55,7 +60,12 @@ class PreparedRows:
 
 
 class Scan(NamedTuple):
-    """One `Row` a query, and how many distances were computed for all of them."""
+    """One `Row` a query, and how many distances were computed for all of them.
+
+    Example:
+        >>> Scan([Row(np.array([0]), np.array([0.5]))], scanned=10).scanned
+        10
+    """
 
     rows: list[Row]
     scanned: int
@@ -103,6 +113,13 @@ def scan(
         those of ``metric.pairwise`` in float64, up to float64 rounding.
 
     Cost O(b n dim); at most about 50 MB a job beside the answer.
+
+    Example:
+        >>> from likewise.metrics import resolve
+        >>> rows = np.eye(3, dtype=np.float32)
+        >>> found = scan(prepare(rows, resolve("euclidean")), rows[:1], k=3, where=np.array([1, 2]))
+        >>> found.rows[0].ids.tolist(), found.scanned
+        ([1, 2], 2)
     """
     starts = range(0, len(queries), BATCH)
     batches = [queries[start : start + BATCH] for start in starts]

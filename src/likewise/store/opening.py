@@ -71,9 +71,8 @@ def create(
         InvalidArgument, InvalidType, UnknownMetric, UnknownEncoder: an impossible setting.
 
     Example:
-        >>> import tempfile, likewise as lw
-        >>> folder = tempfile.mkdtemp()
-        >>> with lw.create(folder + "/words.likewise", dim=2) as col:
+        >>> import likewise as lw
+        >>> with lw.create("words.likewise", dim=2) as col:
         ...     _ = col.add([{"id": "up", "vector": [0, 1]}, {"id": "right", "vector": [1, 0]}])
         ...     col.search([0.1, 0.9], k=1).ids
         ['up']
@@ -121,6 +120,19 @@ def open(
         NotACollection: something else is there.
         NewerFormat, CorruptCollection: it cannot be read.
         EncoderMismatch: ``encoder`` is not the one that filled the field.
+
+    Cost: some milliseconds; files are mapped, not read.
+
+    Example:
+        >>> import likewise as lw
+        >>> lw.create("c.likewise", dim=2).close()
+        >>> with lw.open("c.likewise", read_only=True) as col:
+        ...     len(col)
+        0
+        >>> lw.open("nothing.likewise")
+        Traceback (most recent call last):
+        ...
+        likewise.errors.CollectionNotFound: there is no collection at ...
     """
     where = _path(path)
     if not isinstance(read_only, bool):
@@ -139,6 +151,15 @@ def restore(snapshot: str | os.PathLike[str], path: str | os.PathLike[str]) -> C
     Raises:
         CollectionNotFound, NotACollection, CorruptCollection: of the snapshot.
         CollectionExists: ``path`` is there already.
+
+    Cost: the bytes of the snapshot, read and written once.
+
+    Example:
+        >>> import likewise as lw
+        >>> with lw.create("c.likewise", dim=2) as col:
+        ...     copy = col.snapshot("monday.likewise")
+        >>> len(lw.restore("monday.likewise", "again.likewise"))
+        0
     """
     target = _path(path)
     with open(snapshot, read_only=True) as source:
