@@ -1,8 +1,10 @@
 """Generated rows: vectors shaped like sentence embeddings, and metadata to filter by.
 
-Real sentence vectors lie near a surface of few dimensions, in clusters of very different
-size, with a spectrum that falls like a power. So are these: a tree of topics, each a step
-from its parent, every step drawn from a spectrum that falls like 1/i.
+Sentence vectors come in topics and subtopics of very different size, some texts near the
+middle of theirs and some far off, and their spectrum falls like a power. So do these. For
+3,000 rows, here and of AG News encoded by all-MiniLM-L6-v2 (k = 50, median): local intrinsic
+dimension 15 and 22; effective dimension of the covariance 92 and 100; cosine of a query to
+its nearest row 0.63 and 0.54, to its tenth 0.41 and 0.38.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import numpy.typing as npt
 DIM = 384
 LANGUAGES = ("en", "fr", "de", "es")
 FIRST_YEAR, YEARS = 1900, 125
+TOPICS = 64
 #: Held out of every data set; the same ones, however many a benchmark asks.
 QUERIES = 500
 FloatRows = npt.NDArray[np.float32]
@@ -75,19 +78,7 @@ def generate(rows: int, random_state: int, dim: int = DIM) -> Data:
     Half the rows are English; years are spread evenly, prices too (in [0, 1]).
     """
     rng = np.random.default_rng([random_state, rows])
-    total = rows + QUERIES
-    spectrum = 1 / np.sqrt(np.arange(1, dim + 1))
-    basis = np.linalg.qr(rng.standard_normal((dim, dim)))[0] * spectrum[:, None]
-    basis = basis.astype(np.float32)
-
-    def step(count: int) -> FloatRows:
-        return rng.standard_normal((count, dim), dtype=np.float32) @ basis
-
-    topics = step(max(8, total // 2000))
-    subtopics = topics[rng.zipf(1.5, max(32, total // 40)) % len(topics)]
-    subtopics = subtopics + 0.8 * step(len(subtopics))
-    points = subtopics[rng.integers(len(subtopics), size=total)] + 0.6 * step(total)
-    points /= np.linalg.norm(points, axis=1, keepdims=True)
+    points = _sentences(rows + QUERIES, dim, rng)
     return Data(
         points[:rows],
         points[rows:],
@@ -95,6 +86,25 @@ def generate(rows: int, random_state: int, dim: int = DIM) -> Data:
         rng.choice(LANGUAGES, rows, p=[0.5, 0.2, 0.2, 0.1]),
         rng.random(rows),
     )
+
+
+def _sentences(count: int, dim: int, rng: np.random.Generator) -> FloatRows:
+    """Topics, subtopics around them, points around those; see the head of this file."""
+    spectrum = np.arange(1, dim + 1) ** -0.3
+    basis = np.linalg.qr(rng.standard_normal((dim, dim)))[0] * spectrum[:, None]
+    basis = (basis / np.linalg.norm(spectrum)).astype(np.float32)
+
+    def steps(number: int) -> FloatRows:
+        return rng.standard_normal((number, dim), dtype=np.float32) @ basis
+
+    topics = steps(TOPICS)
+    subtopics = max(32, count // 10)
+    centres = topics[rng.zipf(1.5, subtopics) % TOPICS] + np.float32(1.5) * steps(subtopics)
+    sizes = rng.lognormal(0, 1, subtopics)
+    reach = 1.8 * rng.lognormal(0, 0.4, (count, 1)).astype(np.float32)
+    points = centres[rng.choice(subtopics, count, p=sizes / sizes.sum())] + reach * steps(count)
+    points /= np.linalg.norm(points, axis=1, keepdims=True)
+    return np.asarray(points, dtype=np.float32)
 
 
 def true_neighbours(

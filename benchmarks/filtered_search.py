@@ -34,7 +34,7 @@ class Answered:
 
 def run(setting: Setting) -> Outcome:
     """Fill every store, give each the least effort that finds 95 %, then ask in turn."""
-    rows, queries = (3_000, 10) if setting.quick else (100_000, 200)
+    rows, queries = (3_000, 10) if setting.quick else (100_000, 100)
     path, data = setting.workspace.collection(rows, setting.random_state)
     stores = {"Likewise": STORES["Likewise"](path)}
     for name in installed(STORES) if setting.peers else ():

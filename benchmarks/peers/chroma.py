@@ -17,11 +17,15 @@ class Chroma(Store):
     efforts = (16, 32, 64, 100, 200, 400)
 
     def __init__(self, path: Path) -> None:
+        self._path = path
+        self._open()
+
+    def _open(self) -> None:
         import chromadb
         from chromadb.config import Settings
 
         self._client = chromadb.PersistentClient(
-            str(path), settings=Settings(anonymized_telemetry=False)
+            str(self._path), settings=Settings(anonymized_telemetry=False)
         )
         self._collection = self._client.get_or_create_collection(
             "rows",
@@ -44,6 +48,8 @@ class Chroma(Store):
 
     def set_effort(self, effort: Any) -> None:
         self._collection.modify(configuration={"hnsw": {"ef_search": effort}})
+        self._client.close()  # an index that is loaded keeps the effort it had
+        self._open()
 
     def search(self, query: FloatRows, k: int, year: int | None, language: str | None) -> list[str]:
         where: Any = (
