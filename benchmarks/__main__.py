@@ -4,19 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from benchmarks.threads import pin
-
-if TYPE_CHECKING:
-    from benchmarks.report import Run
 
 RESULTS = Path(__file__).resolve().parent / "results"
 
@@ -25,8 +18,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run what was asked for; returns the exit status."""
     options = _parser().parse_args(arguments)
     pin(options.threads)  # before anything below loads numpy
+    from benchmarks.protocol import Setting
     from benchmarks.registry import BENCHMARKS
     from benchmarks.report import as_json, figures_table, report
+    from benchmarks.running import run_apart
+    from benchmarks.workspace import Workspace
 
     if options.list:
         for name, benchmark in BENCHMARKS.items():
@@ -40,40 +36,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="likewise-benchmarks-") as folder:
         root = options.folder or Path(folder)
         root.mkdir(parents=True, exist_ok=True)
+        setting = Setting(
+            options.quick,
+            Workspace(root),
+            peers=not options.no_peers,
+            minutes=options.minutes,
+            random_state=options.seed,
+        )
         for name in options.names or BENCHMARKS:
             print(f"{name}: {BENCHMARKS[name].question}", flush=True)
-            runs.append(_in_a_process_of_its_own(name, root, options))
+            runs.append(run_apart(name, setting))
             print(f"\n{figures_table(runs[-1].outcome.figures)}\n", flush=True)
             # After each, so that what is measured is kept when a later one fails.
             _write(options.output, "results.json", json.dumps(as_json(runs, quick=options.quick)))
             _write(options.output, "results.md", report(runs, quick=options.quick))
     print(f"wrote {options.output / 'results.md'} and results.json")
     return 0
-
-
-def _in_a_process_of_its_own(name: str, root: Path, options: argparse.Namespace) -> Run:
-    """What one benchmark leaves in memory must not stand in the way of the next."""
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=spawn) as pool:
-        return pool.submit(_run, name, root, options).result()
-
-
-def _run(name: str, root: Path, options: argparse.Namespace) -> Run:
-    from benchmarks.protocol import Setting
-    from benchmarks.registry import BENCHMARKS
-    from benchmarks.report import Run
-    from benchmarks.workspace import Workspace
-
-    setting = Setting(
-        quick=options.quick,
-        workspace=Workspace(root),
-        peers=not options.no_peers,
-        minutes=options.minutes,
-        random_state=options.seed,
-    )
-    started = time.perf_counter()
-    outcome = BENCHMARKS[name].run(setting)
-    return Run(name, BENCHMARKS[name].question, outcome, time.perf_counter() - started)
 
 
 def _write(folder: Path, name: str, text: str) -> None:
