@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 DIM = 384
 LANGUAGES = ("en", "fr", "de", "es")
-FIRST_YEAR, YEARS = 1900, 125
+FIRST_YEAR, YEARS = 1925, 100
 TOPICS = 64
 #: Held out of every data set; the same ones, however many a benchmark asks.
 QUERIES = 500

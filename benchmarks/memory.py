@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 import likewise as lw
-from benchmarks.data import Data, generate
+from benchmarks.data import FIRST_YEAR, YEARS, Data, generate
 from benchmarks.protocol import Benchmark, Figure, Outcome, Setting
 from benchmarks.timing import Seconds
 from replications.protocol import Table
@@ -36,15 +36,15 @@ def run(setting: Setting) -> Outcome:
             raise RuntimeError(f"{len(collection)} rows are left of {rows}")
     times, resident = samples[:, 0], samples[:, 1]
     late = times >= SETTLING * times[-1]
-    slope, level = _slope(times[late] / 3600, resident[late]), float(np.median(resident[late]))
+    growth, level = slope(times[late] / 3600, resident[late]), float(np.median(resident[late]))
     return Outcome(
         [
             Figure(
                 "memory: growth under mixed load",
-                100 * slope / level,
+                100 * growth / level,
                 "% an hour",
                 target=TARGET,
-                note=f"{slope:+.1f} MB an hour at {level:.0f} MB, after the first quarter of "
+                note=f"{growth:+.1f} MB an hour at {level:.0f} MB, after the first quarter of "
                 f"{minutes:g} min; {steps} steps, {rows:,} rows",
             )
         ],
@@ -80,7 +80,7 @@ def _work(
 
 def _search(collection: lw.Collection, data: Data, rng: np.random.Generator) -> None:
     for query in data.queries[rng.integers(len(data.queries), size=10)]:
-        where = f"year >= {rng.integers(1900, 2024)}" if rng.random() < 0.5 else None
+        where = f"year >= {FIRST_YEAR + rng.integers(YEARS)}" if rng.random() < 0.5 else None
         collection.search(query, 10, where=where)
 
 
@@ -112,7 +112,7 @@ def resident_megabytes() -> float:
     return float(psutil.Process().memory_info().rss / 1e6)
 
 
-def _slope(hours: Seconds, megabytes: Seconds) -> float:
+def slope(hours: Seconds, megabytes: Seconds) -> float:
     """Theil and Sen: the median of the slopes of all pairs, in megabytes an hour."""
     some = np.unique(np.linspace(0, len(hours) - 1, min(len(hours), 400)).astype(int))
     x, y = hours[some], megabytes[some]

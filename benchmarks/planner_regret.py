@@ -80,14 +80,14 @@ def run(setting: Setting) -> Outcome:
 
 
 def _cells(data: Data, graph: lw.index.Graph, repetitions: int) -> list[Cell]:
-    forced = _forced(graph)
+    walker = forced(graph)
     cells = []
     for share in SELECTIVITIES:
         mask = None if share == 1 else data.prices < share
         matching = len(data) if mask is None else int(mask.sum())
         for k in DEPTHS:
             if matching >= max(k, 10):
-                cells.append(_cell(data, graph, forced, mask, share, k, repetitions))
+                cells.append(_cell(data, graph, walker, mask, share, k, repetitions))
     return cells
 
 
@@ -119,7 +119,7 @@ def _cell(
     return Cell(len(data), share, k, median(seconds["exact"]), taken, choice)
 
 
-def _forced(graph: lw.index.Graph) -> lw.index.Graph:
+def forced(graph: lw.index.Graph) -> lw.index.Graph:
     """The same graph for a planner who thinks that a scan takes for ever."""
     other = copy.copy(graph)
     dear = CostModel(call=0.0, streamed=1.0, gathered=1.0, value=1.0, graph={16: 1e-9})

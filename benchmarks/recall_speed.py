@@ -43,7 +43,7 @@ def run(setting: Setting) -> Outcome:
         data = generate(size, setting.random_state)
         built, searches = _build(data, setting)
         points = _measure(data, searches, queries)
-        figures += _build_figures(size, built) + _rate_figures(size, points)
+        figures += _build_figures(size, built) + rate_figures(size, points)
         tables.append(_table(size, points))
     return Outcome(
         figures,
@@ -126,7 +126,7 @@ def _build_figures(size: int, seconds: dict[str, float]) -> list[Figure]:
     ]
 
 
-def _rate_figures(size: int, points: list[Point]) -> list[Figure]:
+def rate_figures(size: int, points: list[Point]) -> list[Figure]:
     """Ours at recall=0.95 beside each peer's fastest setting that finds as much."""
     (ours,) = (p for p in points if p.label == "recall=0.95")
     figures = []
