@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 import tempfile
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if unknown:
         print(f"error: no benchmark {unknown[0]!r}; use {', '.join(BENCHMARKS)}", file=sys.stderr)
         return 2
-    runs = []
+    runs, failed = [], []
     with tempfile.TemporaryDirectory(prefix="likewise-benchmarks-") as folder:
         root = options.folder or Path(folder)
         root.mkdir(parents=True, exist_ok=True)
@@ -45,13 +46,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         for name in options.names or BENCHMARKS:
             print(f"{name}: {BENCHMARKS[name].question}", flush=True)
-            runs.append(run_apart(name, setting))
+            try:
+                runs.append(run_apart(name, setting))
+            except Exception:  # whatever a peer raises; the others are measured all the same
+                traceback.print_exc()
+                failed.append(name)
+                continue
             print(f"\n{figures_table(runs[-1].outcome.figures)}\n", flush=True)
             # After each, so that what is measured is kept when a later one fails.
             _write(options.output, "results.json", json.dumps(as_json(runs, quick=options.quick)))
             _write(options.output, "results.md", report(runs, quick=options.quick))
     print(f"wrote {options.output / 'results.md'} and results.json")
-    return 0
+    if failed:
+        print(f"error: failed: {', '.join(failed)}", file=sys.stderr)
+    return 1 if failed else 0
 
 
 def _write(folder: Path, name: str, text: str) -> None:

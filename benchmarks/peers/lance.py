@@ -14,7 +14,8 @@ class Lance(Store):
 
     name = "LanceDB"
     package = "lancedb"
-    efforts = ((20, 1), (20, 2), (20, 4), (50, 4), (100, 8), (200, 16))  # ef, refine factor
+    #: ef and refine factor; ef must not be less than k times the factor.
+    efforts = ((20, 1), (40, 2), (80, 4), (160, 8), (320, 16), (640, 32))
 
     def __init__(self, path: Path) -> None:
         import lancedb
