@@ -118,9 +118,15 @@ def test_a_process_is_timed_up_to_its_answer():
         seconds_to_answer("")
 
 
-def test_a_run_writes_both_files(tmp_path, capsys, monkeypatch):
+@pytest.fixture
+def threads(monkeypatch):
+    """What the command sets in the environment is put back afterwards."""
     for name in (*VARIABLES, "TOKENIZERS_PARALLELISM"):
-        monkeypatch.setenv(name, "1")  # what the command sets is put back afterwards
+        monkeypatch.setenv(name, "1")
+
+
+@pytest.mark.usefixtures("threads")
+def test_a_run_writes_both_files(tmp_path, capsys):
     status = command.main(["ingest", "--quick", "--no-peers", "--output", str(tmp_path)])
     assert status == 0
     assert "wrote" in capsys.readouterr().out
@@ -129,11 +135,28 @@ def test_a_run_writes_both_files(tmp_path, capsys, monkeypatch):
     assert [run["name"] for run in read["runs"]] == ["ingest"]
 
 
+@pytest.mark.usefixtures("threads")
+def test_one_that_fails_does_not_take_the_others_with_it(tmp_path, capsys, monkeypatch):
+    def run(name, setting):
+        if name == "ingest":
+            raise OSError("the disk is gone")
+        return Run(name, "How?", Outcome([Figure("a", 2.0, "ms")]), 1.0)
+
+    monkeypatch.setattr("benchmarks.running.run_apart", run)
+    assert command.main(["ingest", "memory", "--output", str(tmp_path)]) == 1
+    said = capsys.readouterr().err
+    assert "the disk is gone" in said
+    assert "failed: ingest" in said
+    assert "## memory" in (tmp_path / "results.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.usefixtures("threads")
 def test_list_names_them(capsys):
     assert command.main(["--list"]) == 0
     assert "ingest: " in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("threads")
 def test_an_unknown_name_is_refused(capsys):
     assert command.main(["nothing"]) == 2
     assert "ingest" in capsys.readouterr().err
