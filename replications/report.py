@@ -43,7 +43,7 @@ def report(runs: Sequence[Run], day: date | None = None) -> str:
         "Published claims beside our own measurements. Written by `python -m replications --all`; "
         "not edited by hand. The rule for each verdict was fixed before measuring.",
         f"Machine: {machine()}. {versions()}. {(day or date.today()).isoformat()}.",
-        _table(summary),
+        markdown_table(summary),
     )
     return "\n\n".join([*head, *(section(run) for run in runs)]) + "\n"
 
@@ -54,7 +54,7 @@ def section(run: Run) -> str:
     parts = [
         f"## {replication.name}",
         f"{replication.paper}.",
-        _table(
+        markdown_table(
             Table(
                 "",
                 ("", ""),
@@ -68,7 +68,7 @@ def section(run: Run) -> str:
             )
         ),
     ]
-    parts += [_table(table) for table in outcome.tables]
+    parts += [markdown_table(table) for table in outcome.tables]
     parts += ["\n".join(f"- {note}" for note in outcome.notes)] if outcome.notes else []
     return "\n\n".join(parts)
 
@@ -78,10 +78,10 @@ def machine() -> str:
     return f"{_processor()}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}"
 
 
-def versions() -> str:
-    """Python and the packages that a measurement may depend on."""
+def versions(packages: Sequence[str] = PACKAGES) -> str:
+    """Python and the packages that a measurement may depend on, as far as they are there."""
     found = [f"Python {platform.python_version()}"]
-    for package in PACKAGES:
+    for package in packages:
         try:
             found.append(f"{package} {version(package)}")
         except PackageNotFoundError:
@@ -100,7 +100,8 @@ def _processor() -> str:
     return names[0] if names else platform.processor() or "unknown processor"
 
 
-def _table(table: Table) -> str:
+def markdown_table(table: Table) -> str:
+    """A table, under its title if it has one."""
     lines = [table.header, ["---"] * len(table.header), *table.rows]
     body = "\n".join(
         "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in lines

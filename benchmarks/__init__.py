@@ -1,0 +1,1 @@
+"""Speed and recall, measured beside named peers in one run: ``python -m benchmarks``."""

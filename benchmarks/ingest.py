@@ -1,0 +1,122 @@
+"""Durable ingest in batches of 1,000, and single upserts, beside stores and bare SQLite."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.data import Data, generate
+from benchmarks.peers import BARE, STORES, Store, installed
+from benchmarks.protocol import Benchmark, Figure, Outcome, Setting
+from benchmarks.timing import WARM, interleaved, median, spread
+
+BATCH = 1_000
+TARGET = 15_000.0  # rows a second
+SHARE = 1 / 3  # of what bare SQLite does with single upserts
+
+
+def run(setting: Setting) -> Outcome:
+    """Each store takes the same rows into a fresh folder, in turn, several times."""
+    batches, rounds, singles = (2, 1, 10) if setting.quick else (20, 3, 200)
+    data = generate(batches * BATCH, setting.random_state)
+    stores = {BARE.name: BARE, **(installed(STORES) if setting.peers else _ours())}
+    seconds = {name: np.empty((rounds, batches)) for name in stores}
+    for r in range(rounds):
+        for i, (name, store) in enumerate(stores.items()):
+            path = setting.workspace.fresh(f"ingest-{name}")
+            seconds[name][r] = _batches(store, path, data, batches)
+            setting.progress.step(r * len(stores) + i + 1, rounds * len(stores), name)
+    single = _singles(stores, setting, data, singles)
+    return Outcome(
+        [*_batch_figures(seconds), *_single_figures(single)],
+        notes=(
+            f"{batches} batches of {BATCH:,} rows of {data.vectors.shape[1]} numbers with three "
+            f"metadata values into an empty store, {rounds} rounds in turn; the rate is the best "
+            "round's, acknowledged rows over time. Indexing comes afterwards in ours and in "
+            "LanceDB, and within in Chroma.",
+            "Likewise and bare SQLite sync every commit to disk; LanceDB and Chroma have the "
+            "defaults they come with. Rows are made beforehand: dicts for us and SQLite, what "
+            "the peer likes best for the others.",
+        ),
+    )
+
+
+def _ours() -> dict[str, type[Store]]:
+    return {"Likewise": STORES["Likewise"]}
+
+
+def _batches(store: type[Store], path: Path, data: Data, batches: int) -> list[float]:
+    opened = store(path)
+    seconds = []
+    for number in range(batches):
+        batch = opened.prepare(data, number * BATCH, (number + 1) * BATCH)
+        started = time.perf_counter()
+        opened.add(batch)
+        seconds.append(time.perf_counter() - started)
+    opened.close()
+    return seconds
+
+
+def _singles(
+    stores: dict[str, type[Store]], setting: Setting, data: Data, count: int
+) -> dict[str, np.ndarray]:
+    """Upserts of one row each into the stores that the last round left, in turn."""
+    opened = {
+        name: store(setting.workspace.root / f"ingest-{name}") for name, store in stores.items()
+    }
+    for store in opened.values():
+        store.finish()  # nobody indexes in the background meanwhile
+    step = len(data) // (count + WARM)
+    prepared = {
+        name: [store.prepare(data, i * step, i * step + 1) for i in range(count + WARM)]
+        for name, store in opened.items()
+    }
+    works = {name: (lambda i, name=name: opened[name].upsert(prepared[name][i])) for name in opened}
+    seconds = interleaved(works, count)
+    for store in opened.values():
+        store.close()
+    return seconds
+
+
+def _batch_figures(seconds: dict[str, np.ndarray]) -> list[Figure]:
+    rates = {name: BATCH * s.shape[1] / s.sum(axis=1) for name, s in seconds.items()}
+    ours = float(rates["Likewise"].max())
+    rounds = ", ".join(f"{rate:,.0f}" for rate in rates["Likewise"])
+    return [
+        Figure(
+            "ingest in batches of 1,000",
+            ours,
+            "rows/s",
+            name,
+            float(rates[name].max()),
+            TARGET,
+            higher=True,
+            note=f"rounds {rounds}",
+        )
+        for name in rates
+        if name != "Likewise"
+    ]
+
+
+def _single_figures(seconds: dict[str, np.ndarray]) -> list[Figure]:
+    ours = 1 / median(seconds["Likewise"])
+    bare = 1 / median(seconds[BARE.name])
+    return [
+        Figure(
+            "single upserts",
+            ours,
+            "rows/s",
+            name,
+            1 / median(seconds[name]),
+            bare * SHARE if name == BARE.name else None,
+            higher=True,
+            note=f"{spread(seconds['Likewise'], 1e3)} ms each",
+        )
+        for name in seconds
+        if name != "Likewise"
+    ]
+
+
+BENCHMARK = Benchmark("ingest", "How fast are rows on disk?", run)
