@@ -48,7 +48,8 @@ class Victim:
 
     def _read(self) -> None:
         for line in self.process.stdout:
-            self.lines.append(line.split(maxsplit=2))
+            if line.endswith("\n"):  # the last one may be cut
+                self.lines.append(line.split(maxsplit=2))
             self.news.set()
         self.news.set()
 
@@ -72,7 +73,6 @@ class Victim:
         self.process.stderr.close()
         self.process.stdout.close()
         assert self.process.wait() == -signal.SIGKILL, errors
-        # Only what it said in whole: the last line may be cut.
 
     def done(self) -> list[int]:
         """The operations it acknowledged."""

@@ -223,8 +223,8 @@ class Collection:
             InvalidArgument: neither is given; ``delete(where="…")`` or `ids` must say what.
             ReadOnly, CollectionLocked, StorageFailed: it cannot be written.
 
-        Cost: about 20 microseconds a row; with a filter, that of `count` too. The bytes are overwritten
-        in the database at once, and leave the other files with `compact`.
+        Cost: about 20 microseconds a row; with a filter, that of `count` too. The bytes are
+        overwritten in the database at once, and leave the other files with `compact`.
 
         Example:
             >>> import likewise as lw
