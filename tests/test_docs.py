@@ -85,11 +85,11 @@ def public() -> dict[str, Any]:
             value = getattr(module, name)
             if not name.startswith("_") and (inspect.isfunction(value) or inspect.isclass(value)):
                 found[f"{value.__module__}.{value.__qualname__}"] = value
-    for kind in (likewise.Collection, index.Index, encode.Encoder, filters.F, results.Results):
+    for kind in [value for value in found.values() if inspect.isclass(value)]:
         found |= {
             f"{kind.__module__}.{kind.__qualname__}.{name}": value
             for name, value in vars(kind).items()
-            if not name.startswith("_") and (inspect.isfunction(value) or is_classmethod(value))
+            if not name.startswith("_") and is_method(value) and not is_inherited(kind, name)
         }
     return found
 
@@ -99,8 +99,14 @@ def is_own(value: Any, module: str) -> bool:
     return callable_ and value.__module__ == module and not value.__name__.startswith("_")
 
 
-def is_classmethod(value: Any) -> bool:
-    return isinstance(value, classmethod)
+def is_method(value: Any) -> bool:
+    return inspect.isfunction(value) or isinstance(value, classmethod)
+
+
+def is_inherited(kind: type, name: str) -> bool:
+    """Whether a base class says what the method does, and this one only does it."""
+    own = inspect.getdoc(vars(kind)[name])
+    return any(inspect.getdoc(vars(base).get(name)) == own for base in kind.__mro__[1:])
 
 
 @pytest.mark.parametrize("name", public())

@@ -51,7 +51,12 @@ class SearchInfo:
     candidates: dict[str, float] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain values, for JSON."""
+        """As plain values, for JSON.
+
+        Example:
+            >>> SearchInfo("exact", 1.0, 200, 0.001, 200).to_dict()["scanned"]
+            200
+        """
         return asdict(self)
 
 
@@ -99,7 +104,13 @@ class Neighbours(Sequence[Row]):
 
     @classmethod
     def from_rows(cls, rows: Sequence[Row], info: SearchInfo | None = None) -> Neighbours:
-        """Join one `Row` a query."""
+        """Join one `Row` a query.
+
+        Example:
+            >>> rows = [Row(np.array([4]), np.array([0.1])), Row(np.array([2]), np.array([0.5]))]
+            >>> Neighbours.from_rows(rows).ids.tolist()
+            [[4], [2]]
+        """
         offsets = np.zeros(len(rows) + 1, dtype=np.int64)
         np.cumsum([len(row.ids) for row in rows], out=offsets[1:])
         if not rows:

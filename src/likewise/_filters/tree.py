@@ -39,15 +39,35 @@ class Filter(ABC):
         """Whether ``row`` passes: nested metadata, with ``id`` and ``text`` beside it.
 
         The slow, obvious twin of the evaluation on columns. Cost: one look-up a comparison.
+
+        Example:
+            >>> from likewise.filters import parse
+            >>> where = parse("year >= 2020 and lang = 'en'")
+            >>> where.matches({"year": 2021, "lang": "en"}), where.matches({"year": 2021})
+            (True, False)
         """
 
     @abstractmethod
     def to_dict(self) -> dict[str, Any]:
-        """The dict spelling; `parse` reads it back to an equal filter."""
+        """The dict spelling; `parse` reads it back to an equal filter.
+
+        Example:
+            >>> from likewise.filters import parse
+            >>> where = parse("year >= 2020 and lang = 'en'")
+            >>> where.to_dict()
+            {'$and': [{'year': {'$gte': 2020}}, {'lang': {'$eq': 'en'}}]}
+        """
 
     @abstractmethod
     def comparisons(self) -> Iterable[Comparison]:
-        """The leaves, from left to right."""
+        """The leaves, from left to right.
+
+        Example:
+            >>> from likewise.filters import parse
+            >>> where = parse("year >= 2020 and lang = 'en'")
+            >>> [leaf.operator for leaf in where.comparisons()]
+            ['gte', 'eq']
+        """
 
     @abstractmethod
     def _spell(self) -> str: ...
@@ -57,11 +77,24 @@ class Filter(ABC):
         return self._spell()
 
     def key(self) -> str:
-        """The canonical spelling: different for 1, 1.0, true and '1', so safe for caches."""
+        """The canonical spelling: different for 1, 1.0, true and '1', so safe for caches.
+
+        Example:
+            >>> from likewise.filters import F
+            >>> (F("n") == 1).key(), (F("n") == 1.0).key(), (F("n") == "1").key()
+            ('n = 1', 'n = 1.0', "n = '1'")
+        """
         return self._key
 
     def fields(self) -> tuple[str, ...]:
-        """The paths it reads, each once, from left to right."""
+        """The paths it reads, each once, from left to right.
+
+        Example:
+            >>> from likewise.filters import parse
+            >>> where = parse("year >= 2020 and lang = 'en'")
+            >>> where.fields()
+            ('year', 'lang')
+        """
         return tuple(dict.fromkeys(leaf.field for leaf in self.comparisons()))
 
     def __str__(self) -> str:

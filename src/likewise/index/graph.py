@@ -105,6 +105,17 @@ class Graph(Index):
                 are drawn; None draws by the rows themselves.
             queries: (m, dim) queries that users have asked, to measure recall with too; fewer
                 than 32 say too little and are left out.
+
+        Raises:
+            InvalidType, InvalidArgument: ``sample_keys`` are no integers, or not one a row;
+                otherwise as `Index.fit`.
+
+        Cost: about 0.7 milliseconds a row of 384 numbers.
+
+        Example:
+            >>> rows = np.random.default_rng(0).standard_normal((600, 8))
+            >>> len(Graph("euclidean").fit(rows, sample_keys=np.arange(600)))
+            600
         """
         before, self._keys = self._keys, None
         try:
@@ -138,6 +149,11 @@ class Graph(Index):
         """Positions that neither a path in the graph nor a scan leads to; empty when sound.
 
         Cost: one walk over the links.
+
+        Example:
+            >>> rows = np.random.default_rng(0).standard_normal((600, 8))
+            >>> Graph("euclidean").fit(rows).unreachable().tolist()
+            []
         """
         return np.setdiff1d(self._links.find_stranded(), self._links.beside)
 
@@ -146,6 +162,14 @@ class Graph(Index):
 
         The queries are rows still waiting where there are some dozens; otherwise rows of the
         graph, each left out of its own answer, which flatters the graph a little.
+
+        Cost: some 256 exact searches, and as many in the graph at each effort.
+
+        Example:
+            >>> rows = np.random.default_rng(0).standard_normal((600, 8))
+            >>> curve = Graph("euclidean").fit(rows).measure()
+            >>> 0 < curve.recall_at(64, k=10) <= 1
+            True
         """
         links = self._links
         if len(links.order) == 0:

@@ -58,6 +58,12 @@ class RecallCurve:
         """The least effort whose lower bound reaches ``recall`` at depth ``k``, and its recall.
 
         Between measured depths the next larger one speaks. None when no effort will do.
+
+        Example:
+            >>> curve = RecallCurve((16, 64), (1, 10), [[0.9, 0.8], [0.99, 0.97]],
+            ...                     [[0.85, 0.75], [0.98, 0.96]], 200)
+            >>> curve.effort_for(0.7, k=10)
+            (16, 0.8)
         """
         column = self._column(k)
         if column is None:
@@ -68,26 +74,62 @@ class RecallCurve:
         return None
 
     def recall_at(self, effort: int, k: int) -> float:
-        """Mean recall at depth ``k``; 0.0 where nothing was measured."""
+        """Mean recall at depth ``k``; 0.0 where nothing was measured.
+
+        Example:
+            >>> curve = RecallCurve((16, 64), (1, 10), [[0.9, 0.8], [0.99, 0.97]],
+            ...                     [[0.85, 0.75], [0.98, 0.96]], 200)
+            >>> curve.recall_at(64, k=10), curve.recall_at(40, k=10), curve.recall_at(64, k=100)
+            (0.97, 0.8, 0.0)
+        """
         return self._at(self.recall, effort, k)
 
     def lower_at(self, effort: int, k: int) -> float:
-        """Lower bound of the recall at depth ``k``; 0.0 where nothing was measured."""
+        """Lower bound of the recall at depth ``k``; 0.0 where nothing was measured.
+
+        Example:
+            >>> curve = RecallCurve((16, 64), (1, 10), [[0.9, 0.8], [0.99, 0.97]],
+            ...                     [[0.85, 0.75], [0.98, 0.96]], 200)
+            >>> curve.lower_at(64, k=10)
+            0.96
+        """
         return self._at(self.lower, effort, k)
 
     def next_effort(self, effort: int) -> int | None:
-        """The smallest measured effort of at least twice ``effort``, or the last one."""
+        """The smallest measured effort of at least twice ``effort``, or the last one.
+
+        Example:
+            >>> curve = RecallCurve((16, 64), (1, 10), [[0.9, 0.8], [0.99, 0.97]],
+            ...                     [[0.85, 0.75], [0.98, 0.96]], 200)
+            >>> curve.next_effort(16), curve.next_effort(64)
+            (64, None)
+        """
         larger = [e for e in self.efforts if e > effort]
         return next((e for e in larger if e >= 2 * effort), larger[-1] if larger else None)
 
     def worst(self, other: RecallCurve) -> RecallCurve:
-        """At each effort and depth the lower of two curves, so that a promise holds for both."""
+        """At each effort and depth the lower of two curves, so that a promise holds for both.
+
+        Example:
+            >>> curve = RecallCurve((16, 64), (1, 10), [[0.9, 0.8], [0.99, 0.97]],
+            ...                     [[0.85, 0.75], [0.98, 0.96]], 200)
+            >>> other = RecallCurve((16, 64), (1, 10), [[0.8, 0.9]] * 2, [[0.7, 0.8]] * 2, 50)
+            >>> curve.worst(other).recall, curve.worst(other).queries
+            ([[0.8, 0.8], [0.8, 0.9]], 250)
+        """
         recall = np.minimum(self.recall, other.recall).tolist()
         lower = np.minimum(self.lower, other.lower).tolist()
         return RecallCurve(self.efforts, self.depths, recall, lower, self.queries + other.queries)
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain values, for JSON."""
+        """As plain values, for JSON.
+
+        Example:
+            >>> curve = RecallCurve((16, 64), (1, 10), [[0.9, 0.8], [0.99, 0.97]],
+            ...                     [[0.85, 0.75], [0.98, 0.96]], 200)
+            >>> curve.to_dict()["efforts"]
+            [16, 64]
+        """
         return {
             "efforts": list(self.efforts),
             "depths": list(self.depths),
@@ -98,7 +140,14 @@ class RecallCurve:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> RecallCurve:
-        """The inverse of `to_dict`."""
+        """The inverse of `to_dict`.
+
+        Example:
+            >>> curve = RecallCurve((16, 64), (1, 10), [[0.9, 0.8], [0.99, 0.97]],
+            ...                     [[0.85, 0.75], [0.98, 0.96]], 200)
+            >>> RecallCurve.from_dict(curve.to_dict()).efforts
+            (16, 64)
+        """
         return cls(
             tuple(values["efforts"]),
             tuple(values["depths"]),

@@ -51,6 +51,10 @@ class VectorField:
 
         Raises:
             InvalidArgument: neither dim nor encoder, or a dim that is not the encoder's.
+
+        Example:
+            >>> VectorField(encoder="hashing").settled("words").dim
+            256
         """
         if self.encoder is None:
             if self.dim is None:
