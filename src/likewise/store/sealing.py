@@ -222,6 +222,7 @@ class Sealer:
     def tidy(self) -> None:
         """Remove files that no manifest names: leavings of a crash, or of older segments."""
         with self._working:
+            self._make_folder()
             named = self._view().manifest.files | {FILE_NAME}
             for path in self._cache.iterdir():
                 if path.name not in named and _CACHE_FILE.match(path.name):
@@ -344,6 +345,7 @@ class Sealer:
         self, view: View, entries: tuple[SegmentEntry, ...], purge_up_to: int | None = None
     ) -> None:
         """Make ``entries`` the valid segments, then forget tombstones that none needs."""
+        self._make_folder()
         with self._database.write() as connection:
             state = read_state(connection)
             version = max(view.manifest.version, state.manifest_version) + 1
@@ -357,7 +359,12 @@ class Sealer:
         self._view()
         self.tidy()
 
+    def _make_folder(self) -> None:
+        """The folder is only a cache: somebody may have deleted it whole, at any time."""
+        self._cache.mkdir(exist_ok=True)
+
     def _next_number(self, view: View) -> int:
+        self._make_folder()
         used = [entry.number for entry in view.manifest.segments]
         used += [int(p.name[:6]) for p in self._cache.glob("[0-9]*.*") if p.name[:6].isdigit()]
         return max(used, default=0) + 1
