@@ -27,6 +27,7 @@ from likewise._arguments import (
 from likewise.encode import Encoder, get_encoder
 from likewise.errors import (
     CollectionClosed,
+    CorruptCollection,
     InvalidArgument,
     InvalidType,
     ReadOnly,
@@ -593,16 +594,15 @@ class Collection:
             >>> col.check()
             []
         """
-        with self._database.read() as connection:
-            settings = read_settings(connection)
-            findings = list(maintenance.check_database(connection, settings))
-        while True:
-            with self._viewing() as (connection, view):
-                problems = self._keeper.problems
-                in_cache = list(maintenance.check_cache(self._cache, view, problems, connection))
-            # A writer may have removed old files while they were being read: look again.
-            if not in_cache or not maintenance.is_replaced(self._cache, view):
-                return findings + in_cache
+        findings: list[Finding] = []
+        try:
+            with self._database.read() as connection:
+                settings = read_settings(connection)
+                findings.extend(maintenance.check_database(connection, settings))
+            findings += self._check_cache()
+        except CorruptCollection as error:  # too damaged to be read to its end
+            findings.append(maintenance.unreadable(error))
+        return findings
 
     @suggest_arguments
     def repair(self, *, progress: Progress | None = None) -> RepairReport:
@@ -747,6 +747,17 @@ class Collection:
         self.close()
 
     # -- inside ------------------------------------------------------------------------
+
+    def _check_cache(self) -> list[Finding]:
+        found: list[Finding] = []
+        for _ in range(PATIENCE):
+            with self._viewing() as (connection, view):
+                problems = self._keeper.problems
+                found = list(maintenance.check_cache(self._cache, view, problems, connection))
+            # A writer may have removed old files while they were being read: look again.
+            if not found or not maintenance.is_replaced(self._cache, view):
+                break
+        return found
 
     @contextmanager
     def _viewing(self) -> Iterator[tuple[sqlite3.Connection, View]]:

@@ -115,6 +115,8 @@ class Database:
             yield
         except sqlite3.Error as error:
             raise self._translate(error) from error
+        except UnicodeDecodeError as error:  # in a message of SQLite's about a damaged table
+            raise self._translate(damaged("a text in it is no text")) from error
 
     def _borrow(self) -> sqlite3.Connection:
         if self._closed:
@@ -170,6 +172,28 @@ class Database:
                 f"collection {self.name!r} has format {version}; this Likewise reads up to "
                 f"{FORMAT}: pip install --upgrade likewise"
             )
+        self._check_length(connection)
+
+    def _check_length(self, connection: sqlite3.Connection) -> None:
+        """SQLite takes a last page that is cut for a whole one; look at the length ourselves."""
+        connection.execute("BEGIN")  # nobody can shorten the file while this lasts
+        try:
+            connection.execute("SELECT seq FROM state").fetchone()
+            pages, size = (
+                connection.execute(f"PRAGMA {name}").fetchone()[0]
+                for name in ("page_count", "page_size")
+            )
+            log = self.path.with_name(FILE_NAME + "-wal")
+            in_log = log.exists() and log.stat().st_size > 0  # then pages may still be there
+            length = self.path.stat().st_size
+            if length < pages * size and not in_log:
+                raise CorruptCollection(
+                    f"collection {self.name!r}: the database file is damaged (it has {length} "
+                    f"bytes of {pages * size}); restore a snapshot with "
+                    "likewise.restore(snapshot, path)"
+                )
+        finally:
+            connection.execute("ROLLBACK")
 
     def _translate(self, error: sqlite3.Error) -> LikewiseError:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
@@ -179,7 +203,10 @@ class Database:
                 f"{where}: the disk refused a write ({error}); nothing of this batch was kept. "
                 "Free some space and try again"
             )
-        if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        undecodable = str(error).startswith("Could not decode")
+        if undecodable:
+            error = sqlite3.DatabaseError("a text in it is no text")  # without the bytes
+        if undecodable or code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
             return CorruptCollection(
                 f"{where}: the database file is damaged ({error}); restore a snapshot with "
                 "likewise.restore(snapshot, path)"
@@ -208,6 +235,16 @@ def _configure(location: str, read_only: bool) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def damaged(what: str) -> sqlite3.DatabaseError:
+    """What to raise inside a transaction when tables contradict each other.
+
+    It leaves the transaction as `CorruptCollection`, with the collection's name.
+    """
+    error = sqlite3.DatabaseError(what)
+    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    return error
 
 
 def new_database(path: Path) -> sqlite3.Connection:

@@ -44,6 +44,11 @@ def check_database(connection: sqlite3.Connection, settings: Settings) -> Iterat
         )
 
 
+def unreadable(error: Exception) -> Finding:
+    """What to report when the database cannot be read to its end."""
+    return Finding("database", str(error), "error", FILE_NAME)
+
+
 def _check_rows(connection: sqlite3.Connection, settings: Settings) -> Iterator[Finding]:
     tables = [vector_table(i) for i in range(len(settings.fields))]
     columns = "".join(f", {table}.data" for table in tables)

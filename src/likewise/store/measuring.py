@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from likewise.results import Row
+from likewise.store.database import damaged
 from likewise.store.query_log import logged_queries
 from likewise.store.reports import RecallReport
 from likewise.store.searching import Found, Selected, find
@@ -78,7 +79,7 @@ def _moved(view: View, everything: Selected, field: str, row: int) -> tuple[Floa
     """
     place = view.locate(row)
     if place is None:
-        raise RuntimeError(f"row {row} is not in its own view")
+        raise damaged(f"row {row} is in the table, and not in the index")
     vector = _vector_at(view, field, *place)
     others = everything.without(view, row)
     near = find(

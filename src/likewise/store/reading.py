@@ -12,7 +12,7 @@ from likewise.metrics import resolve
 from likewise.results import Hit, Row
 from likewise.store import metadata
 from likewise.store.batch import Id
-from likewise.store.database import Database
+from likewise.store.database import Database, damaged
 from likewise.store.schema import vector_table
 from likewise.store.settings import Settings, VectorField
 from likewise.store.view import read_settings
@@ -63,6 +63,8 @@ def fetch_hits(
         for row, distance, value in zip(
             query.ids.tolist(), query.distances.tolist(), scores, strict=True
         ):
+            if row not in records:
+                raise damaged(f"row {row} is in the index, and not in the table")
             id_, text, meta = records[row]
             hits.append(Hit(id_, distance, value, text, metadata.decode(meta)))
         answers.append(hits)

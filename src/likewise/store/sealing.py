@@ -135,8 +135,11 @@ class Sealer:
         self._stop.clear()
         self._thread = None
         if self._tail_rows > TAIL_ROWS:
-            with self._working:
-                self._work(force_tail=False, graph_rows=CLOSE_ROWS, progress=None)
+            try:
+                with self._working:
+                    self._work(force_tail=False, graph_rows=CLOSE_ROWS, progress=None)
+            except (LikewiseError, OSError) as error:
+                self._warn(error)
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
@@ -158,12 +161,15 @@ class Sealer:
                 return
             except (LikewiseError, OSError) as error:
                 if not self._stop.is_set():
-                    warnings.warn(
-                        f"collection {self._cache.parent.name!r} could not be indexed: {error}; "
-                        "searches stay right, but scan more; try seal()",
-                        CacheWarning,
-                        stacklevel=1,
-                    )
+                    self._warn(error)
+
+    def _warn(self, error: Exception) -> None:
+        warnings.warn(
+            f"collection {self._cache.parent.name!r} could not be indexed: {error}; "
+            "searches stay right, but scan more; try seal()",
+            CacheWarning,
+            stacklevel=2,
+        )
 
     def _wait_for_quiet(self) -> None:
         deadline = time.monotonic() + PATIENCE_SECONDS
@@ -193,10 +199,11 @@ class Sealer:
     def rebuild(self, progress: Progress | None = None) -> int:
         """Write every damaged segment anew, and index the rest; returns how many were."""
         with self._alone():
-            self._keeper.forget()
-            damaged = [s for s in self._view().segments if s.damaged]
-            self._work(force_tail=True, graph_rows=None, progress=progress)
-            return len(damaged)
+            with self._keeper.read_anew():
+                damaged = [s for s in self._view().segments if s.damaged]
+                whole = bool(self._keeper.problems) and not damaged  # the manifest itself
+                self._work(force_tail=True, graph_rows=None, progress=progress)
+            return len(self._view().segments) if whole else len(damaged)
 
     def add_columns(self) -> None:
         """Write the columns of indexed fields that segments lack."""
@@ -221,7 +228,7 @@ class Sealer:
 
     def tidy(self) -> None:
         """Remove files that no manifest names: leavings of a crash, or of older segments."""
-        with self._working:
+        with self._working, contextlib.suppress(OSError):
             self._make_folder()
             named = self._view().manifest.files | {FILE_NAME}
             for path in self._cache.iterdir():

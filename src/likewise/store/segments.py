@@ -19,6 +19,7 @@ from likewise.errors import LikewiseError
 from likewise.index import Index, load
 from likewise.index.exact import Exact
 from likewise.store.columns import Column
+from likewise.store.database import damaged
 from likewise.store.field_columns import FieldColumns
 from likewise.store.manifest import SegmentEntry
 from likewise.store.schema import vector_table
@@ -123,11 +124,17 @@ def read_rows(
             f"SELECT data FROM {vector_table(position)} WHERE row BETWEEN ? AND ? ORDER BY row",
             (first, top),
         )
-        done = 0
+        done, size = 0, 4 * (field.dim or 0)
         while page := cursor.fetchmany(PAGE):
-            block = from_bytes([record[0] for record in page], field.dim or 0)
-            vectors[name][done : done + len(block)] = block
-            done += len(block)
+            blobs = [record[0] for record in page]
+            if any(type(blob) is not bytes or len(blob) != size for blob in blobs):
+                raise damaged(f"a vector of field {name!r} has another length")
+            vectors[name][done : done + len(blobs)] = from_bytes(blobs, field.dim or 0)[
+                : len(rows) - done
+            ]
+            done += len(blobs)
+        if done != len(rows):
+            raise damaged(f"{len(rows)} rows and {done} vectors of field {name!r}")
         vectors[name].flags.writeable = False
     return rows, vectors
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import sqlite3
 import warnings
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -126,6 +128,7 @@ class ViewKeeper:
         self._lock = Mutex()
         watch(self)
         self._open: dict[int, Segment] = {}
+        self._silent = False
         #: What could not be used when the cache was last read, a sentence each.
         self.problems: tuple[str, ...] = ()
 
@@ -157,11 +160,15 @@ class ViewKeeper:
         view = self._view
         return view.manifest.last_row if view is not None else 0
 
-    def forget(self) -> None:
-        """Drop everything; the next search reads it anew."""
+    @contextmanager
+    def read_anew(self) -> Iterator[None]:
+        """Read the cache from scratch, for one who mends it and needs no warnings meanwhile."""
         with self._lock:
-            self._view = None
-            self._open.clear()
+            self._view, self._open, self._silent = None, {}, True
+        try:
+            yield
+        finally:
+            self._silent = False
 
     def after_fork(self) -> None:
         """A thread of the parent may have been in the middle of something: begin anew."""
@@ -217,7 +224,7 @@ class ViewKeeper:
 
     def _report(self, problems: list[str]) -> None:
         self.problems = tuple(problems)
-        if problems:
+        if problems and not self._silent:
             warnings.warn(
                 f"collection {self.cache.parent.name!r}: cache file {'; '.join(problems)}; "
                 "answering from the database until it is rebuilt (repair() does it now)",
