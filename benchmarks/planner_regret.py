@@ -44,11 +44,11 @@ def run(setting: Setting) -> Outcome:
     """Ask every cell of the grid both ways, in turn."""
     sizes, repetitions = ((1_000, 3_000), 5) if setting.quick else ((1_000, 10_000, 100_000), 40)
     cells: list[Cell] = []
-    for size in sizes:
+    for number, size in enumerate(sizes):
         data = generate(size, setting.random_state)
         graph = lw.index.Graph("cosine").fit(data.vectors)
         cells += _cells(data, graph, repetitions)
-        setting.progress.step(len(cells), len(sizes) * len(SELECTIVITIES) * len(DEPTHS), f"{size}")
+        setting.progress.step(number + 1, len(sizes), f"{size:,} rows")
     regrets = np.array([cell.regret for cell in cells])
     worst = max(cells, key=lambda cell: cell.regret)
     high, most = float(np.quantile(regrets, 0.9)), float(regrets.max())

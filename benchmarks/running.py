@@ -5,10 +5,12 @@ from __future__ import annotations
 import multiprocessing
 import time
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 
 from benchmarks.protocol import Setting
 from benchmarks.registry import BENCHMARKS
 from benchmarks.report import Run
+from replications.protocol import Progress
 
 
 def run_apart(name: str, setting: Setting) -> Run:
@@ -21,5 +23,5 @@ def run_apart(name: str, setting: Setting) -> Run:
 def run_here(name: str, setting: Setting) -> Run:
     """Run the benchmark in this process."""
     started = time.perf_counter()
-    outcome = BENCHMARKS[name].run(setting)
+    outcome = BENCHMARKS[name].run(replace(setting, progress=Progress()))
     return Run(name, BENCHMARKS[name].question, outcome, time.perf_counter() - started)
