@@ -101,18 +101,23 @@ def check_recall(recall: Any) -> float:
     """``recall`` as a float in (0, 1]."""
     if isinstance(recall, (bool, np.bool_)) or not isinstance(recall, numbers.Real):
         raise InvalidType(f"recall must be a number in (0, 1]; got {recall!r}")
-    if not 0 < float(recall) <= 1:
+    number = check_number("recall", recall)
+    if not 0 < number <= 1:
         raise InvalidArgument(f"recall must be in (0, 1]; got {recall}")
-    return float(recall)
+    return number
 
 
 def check_number(name: str, value: Any) -> float:
     """``value`` as a finite float; ``name`` is the argument's name for the message."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
         raise InvalidType(f"{name} must be a number; got {value!r} of type {type(value).__name__}")
-    if not np.isfinite(float(value)):
-        raise InvalidArgument(f"{name} must be finite; got {value}")
-    return float(value)
+    try:
+        number = float(value)
+    except OverflowError:  # an integer beyond the largest float
+        number = np.inf
+    if not np.isfinite(number):
+        raise InvalidArgument(f"{name} must be finite; got {value!s:.60}")
+    return number
 
 
 def check_count(name: str, value: Any, *, minimum: int = 1) -> int:

@@ -6,7 +6,7 @@ each with the same two duties: refuse what is not a vector, and turn rows to byt
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ def as_dense(
     dim: int | None = None,
     metric: Metric | None = None,
     what: str = "X",
-    names: Sequence[object] | None = None,
+    name: Callable[[int], str] | None = None,
     expects: str = "",
 ) -> Float32Array:
     """``values`` as a checked, C-contiguous (n, dim) float32 array.
@@ -35,7 +35,7 @@ def as_dense(
         dim: the number of dimensions each row must have; None takes what comes.
         metric: refuses a zero vector where the metric compares directions only.
         what: how the message names the whole, such as ``"collection 'docs', field 'dense'"``.
-        names: how the message names the rows beside their number, such as their ids.
+        name: what the message calls a row, from its number here; "row 3" when None.
         expects: why ``dim`` is what it is, for the message: ``"encoder minilm"``.
 
     Returns:
@@ -54,20 +54,20 @@ def as_dense(
         ...
         likewise.errors.InvalidVector: X: row 0 has NaN in dimension 1; ...
     """
-    array = _to_array(values, dim, what, names, expects)
+    array = _to_array(values, dim, what, name, expects)
     if dim is not None and array.shape[1] != dim:
-        raise _wrong_dim(what, dim, expects, 0, names, array.shape[1])
+        raise _wrong_dim(what, dim, expects, 0, name, array.shape[1])
     if array.shape[1] == 0:
         raise DimensionMismatch(f"{what}: vectors need at least one dimension; row 0 has none")
     with np.errstate(over="ignore"):
         dense = np.ascontiguousarray(array, dtype=np.float32)
-    _refuse_non_finite(dense, array, what, names)
+    _refuse_non_finite(dense, array, what, name)
     if metric is not None and metric.unit:
         zero = ~dense.any(axis=1)
         if zero.any():
             row = int(zero.argmax())
             raise InvalidVector(
-                f"{what}: {_name(row, names)} is a zero vector, which has no direction under "
+                f"{what}: {_name(row, name)} is a zero vector, which has no direction under "
                 f"{metric.name}; leave the row out or use another metric"
             )
     return dense
@@ -92,7 +92,7 @@ def from_bytes(blobs: Sequence[bytes], dim: int) -> Float32Array:
 
 
 def _to_array(
-    values: Any, dim: int | None, what: str, names: Sequence[object] | None, expects: str
+    values: Any, dim: int | None, what: str, name: Callable[[int], str] | None, expects: str
 ) -> npt.NDArray[Any]:
     if not isinstance(values, np.ndarray):
         if not isinstance(values, Iterable) or isinstance(values, (str, bytes, Set, Mapping)):
@@ -107,7 +107,7 @@ def _to_array(
         lengths = [int(np.size(row)) for row in values]
         expected = dim if dim is not None else lengths[0]
         row = next(i for i, n in enumerate(lengths) if n != expected)
-        raise _wrong_dim(what, expected, expects, row, names, lengths[row]) from None
+        raise _wrong_dim(what, expected, expects, row, name, lengths[row]) from None
     if array.size == 0 and array.ndim < 2:
         return np.empty((0, dim or 1), dtype=np.float32)
     if array.dtype.kind not in "fiub":
@@ -122,7 +122,7 @@ def _to_array(
 
 
 def _refuse_non_finite(
-    dense: Float32Array, given: npt.NDArray[Any], what: str, names: Sequence[object] | None
+    dense: Float32Array, given: npt.NDArray[Any], what: str, name: Callable[[int], str] | None
 ) -> None:
     # A sum is finite when all are, and costs one pass; it can overflow, so look closer then.
     with np.errstate(over="ignore", invalid="ignore"):
@@ -134,18 +134,18 @@ def _refuse_non_finite(
     row, column = (int(i) for i in np.argwhere(bad)[0])
     value = given[row, column]
     kind = "NaN" if np.isnan(value) else "infinity" if np.isinf(value) else f"{value:g}"
-    where = f"{what}: {_name(row, names)} has {kind} in dimension {column}"
+    where = f"{what}: {_name(row, name)} has {kind} in dimension {column}"
     raise InvalidVector(f"{where}; every value must be a finite 32-bit number")
 
 
 def _wrong_dim(
-    what: str, dim: int, expects: str, row: int, names: Sequence[object] | None, got: int
+    what: str, dim: int, expects: str, row: int, name: Callable[[int], str] | None, got: int
 ) -> DimensionMismatch:
     because = f" ({expects})" if expects else ""
     return DimensionMismatch(
-        f"{what}: rows hold {dim} numbers{because}; {_name(row, names)} has {got}"
+        f"{what}: rows hold {dim} numbers{because}; {_name(row, name)} has {got}"
     )
 
 
-def _name(row: int, names: Sequence[object] | None) -> str:
-    return f"row {row}" if names is None else f"row {row} (id {names[row]!r})"
+def _name(row: int, name: Callable[[int], str] | None) -> str:
+    return f"row {row}" if name is None else name(row)

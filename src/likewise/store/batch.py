@@ -102,13 +102,12 @@ def as_rows(rows: Any) -> list[Row]:
     if hasattr(rows, "columns") and hasattr(rows, "to_dict"):  # pandas
         kept = rows.astype(object).where(rows.notna(), None)
         return list(kept.to_dict("records"))
-    try:
-        return list(rows)
-    except TypeError:
+    if not isinstance(rows, Iterable):
         raise InvalidType(
             f"rows must be an iterable of dicts, a DataFrame or an Arrow table; "
             f"got {type(rows).__name__}"
-        ) from None
+        )
+    return list(rows)
 
 
 def check_id(value: Any, where: str) -> Id:
@@ -183,9 +182,29 @@ def prepare(
     for i, field in enumerate(settings.fields):
         encoder = encoders[field]() if to_encode[i] else None
         if encoder is not None:
-            chosen = [str(texts[row]) for row in to_encode[i]]
-            vectors[i][to_encode[i]] = encoder.encode(chosen, progress=progress)
+            vectors[i][to_encode[i]] = _encoded(
+                encoder, texts, ids, to_encode[i], settings.fields[field], progress, collection
+            )
     return Batch(ids, texts, metadata_texts, given, vectors, paths)
+
+
+def _encoded(
+    encoder: Encoder,
+    texts: Sequence[str | None],
+    ids: Sequence[Id],
+    rows: list[int],
+    field: VectorField,
+    progress: Callable[[int, int], None] | None,
+    collection: str,
+) -> Float32Array:
+    """The vectors of the texts of ``rows``; an encoder's word is checked like a user's."""
+    return as_dense(
+        encoder.encode([str(texts[row]) for row in rows], progress=progress),
+        dim=field.dim,
+        metric=resolve(field.metric or "cosine"),
+        what=f"{collection}, encoder {encoder.name}",
+        name=lambda i: f"the vector it made of row {rows[i]} (id {ids[rows[i]]!r})",
+    )
 
 
 def _check_text(text: Any, where: str) -> str | None:
@@ -265,7 +284,7 @@ def _brought(
             dim=field.dim,
             metric=resolve(field.metric or "cosine"),
             what=where,
-            names=[ids[i] for i in brought],
+            name=lambda i: f"row {brought[i]} (id {ids[brought[i]]!r})",
             expects=f"encoder {field.encoder_name}" if field.encoder else "",
         )
         if not missing:

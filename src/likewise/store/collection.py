@@ -6,6 +6,7 @@ modules it imports.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
 import sqlite3
@@ -30,6 +31,7 @@ from likewise.errors import (
     CorruptCollection,
     InvalidArgument,
     InvalidType,
+    LikewiseError,
     ReadOnly,
 )
 from likewise.filters import Filter
@@ -58,7 +60,7 @@ from likewise.store.sealing import Progress, Sealer
 from likewise.store.searching import Found, Selected, find, select
 from likewise.store.settings import Settings
 from likewise.store.view import OlderTransaction, View, ViewKeeper, read_settings, read_state
-from likewise.vectors import Float32Array
+from likewise.vectors import Float32Array, as_dense
 
 #: Transactions begun anew while a writer replaces the cache, before one does without it.
 PATIENCE = 10
@@ -822,7 +824,14 @@ class Collection:
                 f"collection {self.name!r}, field {field!r} has no encoder for text; "
                 "give a vector, or make the collection with encoder="
             )
-        return np.stack([encoder.encode_query(text) for text in texts])
+        spec = self._fields.fields[field]
+        return as_dense(
+            np.stack([encoder.encode_query(text) for text in texts]),
+            dim=spec.dim,
+            metric=resolve(spec.metric or "cosine"),
+            what=f"collection {self.name!r}, encoder {encoder.name}",
+            name=lambda i: f"the vector it made of query {i}",
+        )
 
     def _find(
         self, view: View, selected: Selected, field: str, queries: Float32Array, limits: Limits
@@ -868,6 +877,9 @@ def _shut(
     """What `Collection.close` does; apart, so that it does not keep the collection alive."""
     with writing_:
         try:
+            if log.pending:  # of a process that only searched; not worth waiting for
+                with contextlib.suppress(LikewiseError):
+                    lock.acquire(timeout=0)
             if lock.held:
                 _flush(database, log)
                 sealer.close()

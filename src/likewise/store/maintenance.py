@@ -6,12 +6,13 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from likewise._arrays import DamagedFile, sync_directory, verify_arrays
-from likewise.errors import CollectionExists, LikewiseError, StorageFailed
+from likewise.errors import CollectionExists, InvalidArgument, LikewiseError, StorageFailed
 from likewise.index import Graph
 from likewise.store import metadata
 from likewise.store.batch import row_checksum
@@ -19,7 +20,7 @@ from likewise.store.database import FILE_NAME, Database
 from likewise.store.manifest import FILE_NAME as MANIFEST
 from likewise.store.manifest import read_manifest, write_manifest
 from likewise.store.reports import Finding
-from likewise.store.schema import vector_table
+from likewise.store.schema import new_identity, vector_table
 from likewise.store.segments import Segment
 from likewise.store.settings import Settings
 from likewise.store.view import View, read_state
@@ -200,9 +201,12 @@ def copy_collection(database: Database, source: Path, target: Path) -> None:
 
     Raises:
         CollectionExists: ``target`` is there already.
+        InvalidArgument: it lies inside the collection.
         StorageFailed: it cannot be written.
     """
     refuse_existing(target)
+    if target.is_relative_to(source):
+        raise InvalidArgument(f"{target} lies inside the collection {source}; give another path")
     aside = target.with_name(f".{target.name}.{os.getpid()}.new")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -210,7 +214,8 @@ def copy_collection(database: Database, source: Path, target: Path) -> None:
         (aside / CACHE).mkdir(parents=True)
         # The cache first: the database copied after it has every tombstone the cache needs,
         # or says that it has not.
-        version = _copy_cache(source / CACHE, aside / CACHE)
+        identity = new_identity()
+        version = _copy_cache(source / CACHE, aside / CACHE, identity)
         copy = sqlite3.connect(aside / FILE_NAME, isolation_level=None)
         try:
             with database.read() as connection:
@@ -220,6 +225,8 @@ def copy_collection(database: Database, source: Path, target: Path) -> None:
                 shutil.rmtree(aside / CACHE)
                 (aside / CACHE).mkdir()
                 copy.execute("UPDATE state SET manifest_version = 0")
+            # From here on the two go their own ways: neither may use the other's cache.
+            copy.execute("UPDATE state SET identity = ?", (identity,))
         finally:
             copy.close()
         _sync_tree(aside)
@@ -232,7 +239,7 @@ def copy_collection(database: Database, source: Path, target: Path) -> None:
         raise
 
 
-def _copy_cache(source: Path, target: Path) -> int | None:
+def _copy_cache(source: Path, target: Path, identity: str) -> int | None:
     """Copy the manifest and the files it names; its version, or None when one is missing."""
     try:
         manifest = read_manifest(source)
@@ -242,7 +249,7 @@ def _copy_cache(source: Path, target: Path) -> int | None:
             shutil.copy2(source / name, target / name)
     except (FileNotFoundError, DamagedFile):
         return None
-    write_manifest(target, manifest)
+    write_manifest(target, replace(manifest, identity=identity))
     return manifest.version
 
 

@@ -88,6 +88,7 @@ def create(
         random_state=random_state,
     )
     seconds = check_number("timeout", timeout)
+    _check_costs(costs)
     _refuse_occupied(where)
     _lay_out(where, settings)
     return _collection(where, False, seconds, _instances(encoder, fields), costs)
@@ -224,6 +225,7 @@ def _collection(
     encoder: str | Encoder | Mapping[str, str | Encoder] | None,
     costs: CostModel | None,
 ) -> Collection:
+    _check_costs(costs)
     database = Database(path / FILE_NAME, read_only=read_only, name=path.name)
     try:
         with database.read() as connection:
@@ -233,6 +235,11 @@ def _collection(
     except BaseException:
         database.close()
         raise
+
+
+def _check_costs(costs: object) -> None:
+    if costs is not None and not isinstance(costs, CostModel):
+        raise InvalidType(f"costs must be a CostModel or None; got {type(costs).__name__}")
 
 
 def _checked_encoders(

@@ -64,7 +64,7 @@ def read_ids(ids: Any) -> list[Id]:
     """One id or several as a list."""
     if isinstance(ids, (str, int, np.integer)) and not isinstance(ids, bool):
         ids = [ids]
-    if isinstance(ids, Mapping) or not isinstance(ids, Iterable):
+    if isinstance(ids, (Mapping, bytes, bytearray)) or not isinstance(ids, Iterable):
         raise InvalidType(f"ids must be an id or a list of ids; got {ids!r:.80}")
     return [check_id(id_, "ids") for id_ in ids]
 
