@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from likewise._arrays import DamagedFile
 from likewise.index._rows import Float32Array
 from likewise.index._surrogates import LARGEST, SMALLEST
 from likewise.vectors import unit_rows
@@ -56,7 +57,10 @@ class Hnsw:
         hnsw = cls.__new__(cls)
         hnsw._metric, hnsw._seed, hnsw.scale = metric, seed, scale
         reader = faiss.ZeroCopyIOReader(faiss.swig_ptr(data), data.nbytes)
-        hnsw._graph = faiss.read_index(reader)
+        try:
+            hnsw._graph = faiss.read_index(reader)
+        except (RuntimeError, MemoryError) as error:
+            raise DamagedFile("the graph in it cannot be read") from error
         hnsw._mapped = (data, reader)
         return hnsw
 

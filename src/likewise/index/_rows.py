@@ -30,6 +30,10 @@ class GrowingRows:
         """The rows there are: a view that later `extend`s leave as it is."""
         return self._buffer[: self._count]
 
+    def cut(self, count: int) -> None:
+        """Forget all but the first ``count`` rows, such as those of an interrupted `extend`."""
+        self._count = min(self._count, count)
+
     def extend(self, rows: Float32Array) -> None:
         """Append ``rows`` (m, dim)."""
         needed = self._count + len(rows)

@@ -14,7 +14,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from likewise.errors import CollectionLocked
+from likewise.errors import CollectionLocked, StorageFailed
 from likewise.store.forking import watch
 
 try:
@@ -50,10 +50,20 @@ class WriterLock:
 
         Raises:
             CollectionLocked: another process kept it for ``timeout`` seconds.
+            StorageFailed: the file cannot be opened or written.
         """
         if self.held:
             return
         waited_until = time.monotonic() + (self.timeout if timeout is None else timeout)
+        try:
+            self._take(waited_until)
+        except OSError as error:
+            raise StorageFailed(
+                f"collection {self.path.parent.name!r}: the writer's lock {self.path} cannot be "
+                f"taken ({error}); make it writable, or open with read_only=True"
+            ) from error
+
+    def _take(self, waited_until: float) -> None:
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             while not _try_lock(descriptor):

@@ -45,8 +45,12 @@ class SegmentEntry:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """The valid segments, in the order of their rows, as of commit ``seq``."""
+    """The valid segments, in the order of their rows, as of commit ``seq``.
 
+    ``identity`` is that of the database whose rows they hold.
+    """
+
+    identity: str = ""
     version: int = 0
     seq: int = 0
     segments: tuple[SegmentEntry, ...] = ()
@@ -81,7 +85,7 @@ def read_manifest(cache: Path) -> Manifest | None:
         if not sound:
             raise ValueError
         segments = tuple(SegmentEntry(**entry) for entry in body["segments"])
-        return Manifest(body["version"], body["seq"], segments)
+        return Manifest(body["identity"], body["version"], body["seq"], segments)
     except (ValueError, KeyError, TypeError):
         raise DamagedFile(f"{cache / FILE_NAME} is not what was written") from None
 

@@ -8,6 +8,7 @@ under an old number. ``state.seq`` counts commits; every cache states the one it
 from __future__ import annotations
 
 import sqlite3
+import uuid
 
 from likewise.store.settings import Settings
 
@@ -22,6 +23,7 @@ PAGE_SIZE = 8192
 TABLES = """
 CREATE TABLE state (
     one INTEGER PRIMARY KEY CHECK (one = 1),
+    identity TEXT NOT NULL,             -- of this database: the cache of another is not believed
     seq INTEGER NOT NULL,               -- the number of the last commit
     purged_seq INTEGER NOT NULL,        -- tombstones up to this commit may be gone
     manifest_version INTEGER NOT NULL,  -- older manifests need tombstones that are gone
@@ -43,6 +45,11 @@ CREATE TABLE queries (number INTEGER PRIMARY KEY AUTOINCREMENT, field TEXT, vect
 """
 
 
+def new_identity() -> str:
+    """What no other database is called."""
+    return uuid.uuid4().hex
+
+
 def vector_table(position: int) -> str:
     """The table of the ``position``-th vector field. One a field: a vector lies in its page."""
     return f"vectors_{position}"
@@ -57,6 +64,8 @@ def create_tables(connection: sqlite3.Connection, settings: Settings) -> None:
         connection.execute(
             f"CREATE TABLE {vector_table(position)} (row INTEGER PRIMARY KEY, data BLOB NOT NULL)"
         )
-    connection.execute("INSERT INTO state VALUES (1, 0, 0, 0, 0, ?)", (settings.dumps(),))
+    connection.execute(
+        "INSERT INTO state VALUES (1, ?, 0, 0, 0, 0, ?)", (new_identity(), settings.dumps())
+    )
     connection.execute(f"PRAGMA user_version = {FORMAT}")
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")

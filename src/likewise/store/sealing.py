@@ -231,7 +231,15 @@ class Sealer:
         with self._working, contextlib.suppress(OSError):
             self._make_folder()
             named = self._view().manifest.files | {FILE_NAME}
-            for path in self._cache.iterdir():
+            try:  # the whole folder may be gone: it is only a cache
+                self._cache.mkdir(exist_ok=True)
+                found = list(self._cache.iterdir())
+            except OSError as error:
+                raise StorageFailed(
+                    f"collection {self._cache.parent.name!r}: the folder {self._cache} cannot be "
+                    f"written ({error}); mend it, or open with read_only=True"
+                ) from error
+            for path in found:
                 if path.name not in named and _CACHE_FILE.match(path.name):
                     with contextlib.suppress(OSError):
                         path.unlink()
@@ -330,7 +338,11 @@ class Sealer:
         arrays: dict[str, npt.NDArray[Any]] = {"rows": rows}
         arrays |= {f"vectors/{name}": index.rows for name, index in indexes.items()}
         save_arrays(self._cache / rows_file(number), arrays)
-        names = {name: f"{number:06d}.{name}.{index.name}" for name, index in indexes.items()}
+        # By position: a name may be too long for a file, or differ from another only in case.
+        names = {
+            name: f"{number:06d}.{i}.{index.name}"
+            for i, (name, index) in enumerate(indexes.items())
+        }
         for name, index in indexes.items():
             index.save(self._cache / names[name], include_rows=False)
         column_files = self._write_columns(number, columns)
@@ -341,8 +353,8 @@ class Sealer:
 
     def _write_columns(self, number: int, columns: dict[str, Column]) -> dict[str, str]:
         files = {}
-        for path, column in columns.items():
-            name = f"{number:06d}.column-{zlib.crc32(path.encode()):08x}"
+        for i, (path, column) in enumerate(columns.items()):
+            name = f"{number:06d}.column-{i}"
             arrays, attributes = column.to_arrays()
             save_arrays(self._cache / name, arrays, attributes)
             files[path] = name
@@ -356,7 +368,7 @@ class Sealer:
         with self._database.write() as connection:
             state = read_state(connection)
             version = max(view.manifest.version, state.manifest_version) + 1
-            write_manifest(self._cache, Manifest(version, state.seq, entries))
+            write_manifest(self._cache, Manifest(state.identity, version, state.seq, entries))
             if purge_up_to is not None:
                 _purge(connection, entries, purge_up_to)
             connection.execute(
@@ -387,10 +399,10 @@ class Sealer:
 def _next_job(view: View, force_tail: bool, graph_rows: int | None) -> _Job | None:
     sizes = [_live(view, i) for i in range(len(view.segments) + 1)]
     for i, segment in enumerate(view.segments):
+        if graph_rows is not None and sizes[i] > graph_rows:
+            continue  # would take long: left to somebody with more time
         dead = 1 - sizes[i] / max(1, len(segment))
-        wants_graph = _wants_graph(view, i, sizes[i]) and (
-            graph_rows is None or sizes[i] <= graph_rows
-        )
+        wants_graph = _wants_graph(view, i, sizes[i])
         if segment.damaged or dead > DEAD_SHARE or wants_graph:
             keep_graph = not segment.graphless or wants_graph
             return _Job(i, i + 1, False, keep_graph and sizes[i] >= GRAPH_ROWS)

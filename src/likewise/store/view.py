@@ -42,6 +42,7 @@ TAIL_BLOCK = 1024
 class State(NamedTuple):
     """The one row of the table ``state``, without the settings."""
 
+    identity: str
     seq: int
     purged_seq: int
     manifest_version: int
@@ -51,7 +52,9 @@ class State(NamedTuple):
 def read_state(connection: sqlite3.Connection) -> State:
     """The state as of the connection's transaction."""
     return State(
-        *connection.execute("SELECT seq, purged_seq, manifest_version, live FROM state").fetchone()
+        *connection.execute(
+            "SELECT identity, seq, purged_seq, manifest_version, live FROM state"
+        ).fetchone()
     )
 
 
@@ -112,7 +115,7 @@ class View:
 
 
 class OlderTransaction(Exception):
-    """The view is newer than the transaction: begin another one."""
+    """The view or the manifest is newer than the transaction: begin another one."""
 
 
 class ViewKeeper:
@@ -216,6 +219,8 @@ class ViewKeeper:
         if manifest is None:
             missing = f"{MANIFEST} is missing" if state.manifest_version else ""
             return Manifest(), missing
+        if manifest.identity != state.identity:
+            return Manifest(), f"{MANIFEST} belongs to another database"
         if patient and manifest.seq > state.seq:
             raise OlderTransaction
         if manifest.version < state.manifest_version or manifest.seq > state.seq:
@@ -316,6 +321,7 @@ def _extended(
     numbers = np.concatenate([tail.rows, rows])
     prepared = {}
     for name in settings.fields:
+        tail.buffers[name].cut(len(tail))  # an interrupted attempt may have left rows there
         tail.buffers[name].extend(vectors[name])
         old = tail.prepared[name]
         prepared[name] = prepare(tail.buffers[name].array, old.metric, old.summary)
