@@ -101,10 +101,10 @@ def check_recall(recall: Any) -> float:
     """``recall`` as a float in (0, 1]."""
     if isinstance(recall, (bool, np.bool_)) or not isinstance(recall, numbers.Real):
         raise InvalidType(f"recall must be a number in (0, 1]; got {recall!r}")
-    number = check_number("recall", recall)
-    if not 0 < number <= 1:
-        raise InvalidArgument(f"recall must be in (0, 1]; got {recall}")
-    return number
+    number: Any = recall
+    if not 0 < number <= 1:  # compared as it came: an integer may be beyond every float
+        raise InvalidArgument(f"recall must be in (0, 1]; got {recall!s:.60}")
+    return float(number)
 
 
 def check_number(name: str, value: Any) -> float:

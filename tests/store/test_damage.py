@@ -239,7 +239,7 @@ def _is_reported(path: Path) -> bool:
 
 # -- a damaged cache -------------------------------------------------------------------
 
-KINDS = ["manifest.json", "*.rows", "*.dense.graph", "*.column-*"]
+KINDS = ["manifest.json", "*.rows", "*.graph", "*.column-*"]
 DAMAGE = {
     "missing": lambda path: path.unlink(),
     "empty": lambda path: path.write_bytes(b""),

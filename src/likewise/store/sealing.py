@@ -231,15 +231,7 @@ class Sealer:
         with self._working, contextlib.suppress(OSError):
             self._make_folder()
             named = self._view().manifest.files | {FILE_NAME}
-            try:  # the whole folder may be gone: it is only a cache
-                self._cache.mkdir(exist_ok=True)
-                found = list(self._cache.iterdir())
-            except OSError as error:
-                raise StorageFailed(
-                    f"collection {self._cache.parent.name!r}: the folder {self._cache} cannot be "
-                    f"written ({error}); mend it, or open with read_only=True"
-                ) from error
-            for path in found:
+            for path in self._cache.iterdir():
                 if path.name not in named and _CACHE_FILE.match(path.name):
                     with contextlib.suppress(OSError):
                         path.unlink()
