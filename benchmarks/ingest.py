@@ -45,9 +45,10 @@ def run(setting: Setting) -> Outcome:
             "Likewise, bare SQLite and Chroma sync to disk before they acknowledge a batch; "
             "LanceDB does not (counted at the system's fsync and fdatasync: none in five "
             "batches), so a power cut may cost it rows. Rows are made beforehand: dicts for us "
-            "and SQLite, what the peer likes best for the others. Single upserts come after everything is indexed, "
-            "first beside SQLite, then beside the others; their rate is of the lower quartile of "
-            "the times, since the disk is not ours alone.",
+            "and SQLite, what the peer likes best for the others.",
+            "Single upserts come after everything is indexed, first beside SQLite, then beside "
+            "the others; their rate is of the lower quartile of the times, since the disk is not "
+            "ours alone.",
         ),
     )
 
