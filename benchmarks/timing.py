@@ -65,6 +65,15 @@ def difference(whole: Seconds, part: Seconds) -> float:
     return float(np.median(whole - part))
 
 
+def undisturbed(seconds: Seconds) -> float:
+    """The lower quartile: for works that wait for a disk which others use too.
+
+    A sync that meets somebody else's takes ten times as long, so a median jumps between the
+    two kinds.
+    """
+    return float(np.quantile(seconds, 0.25))
+
+
 def quietest(seconds: Seconds, rounds: int) -> Seconds:
     """For each of the works that were done ``rounds`` times over, its least time.
 

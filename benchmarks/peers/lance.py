@@ -55,6 +55,7 @@ class Lance(Store):
 
     def finish(self) -> None:
         self._table.create_index(metric="cosine", index_type="IVF_HNSW_SQ")
+        self._table.create_scalar_index("id", index_type="BTREE")
         self._table.create_scalar_index("year", index_type="BTREE")
         self._table.create_scalar_index("lang", index_type="BITMAP")
         self._table.optimize()

@@ -10,7 +10,7 @@ from benchmarks.memory import resident_megabytes, slope
 from benchmarks.peers import BARE, STORES, Likewise, installed
 from benchmarks.planner_regret import Cell, forced
 from benchmarks.recall_speed import Point, rate_figures
-from benchmarks.timing import quietest
+from benchmarks.timing import quietest, undisturbed
 
 
 @pytest.mark.parametrize("share", [0.5, 0.1, 0.01])
@@ -100,3 +100,8 @@ def test_what_is_not_installed_is_left_out(monkeypatch):
 def test_the_quietest_of_the_rounds_counts_for_each_query():
     taken = np.array([3.0, 5.0, 1.0, 9.0, 2.0, 4.0])  # three rounds of two queries
     assert quietest(taken, 3).tolist() == [1.0, 4.0]
+
+
+def test_half_of_the_syncs_may_meet_others():
+    alone, met = np.full(45, 0.001), np.full(55, 0.01)
+    assert undisturbed(np.concatenate([alone, met])) == pytest.approx(0.001)
