@@ -121,8 +121,9 @@ def test_a_file_where_the_cache_folder_should_be(tmp_path: Path) -> None:
         pass
     (tmp_path / "c/cache").rmdir()
     (tmp_path / "c/cache").write_text("")
-    with lw.open(tmp_path / "c") as collection, pytest.warns(CacheWarning, match="cannot be read"):
-        collection.add(rows(5, 1))
+    with lw.open(tmp_path / "c") as collection:
+        with pytest.warns(CacheWarning, match="cannot be read"):
+            collection.add(rows(5, 1))
         assert nearest(collection, rows(5, 1)[4]) == "1-4"
         with pytest.raises(StorageFailed, match="every row is safe"):
             collection.seal()
