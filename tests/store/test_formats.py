@@ -1,0 +1,46 @@
+"""Collections of every format that was ever released open, whole, and can be written to."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import likewise as lw
+from likewise.store.schema import FORMAT
+from tests.store.formats.make import FIELDS, HERE, rows
+
+FORMATS = sorted(HERE.glob("format-*"))
+
+
+def test_the_newest_format_is_kept() -> None:
+    assert HERE / f"format-{FORMAT}" in FORMATS, "run python -m tests.store.formats.make"
+
+
+@pytest.mark.parametrize("kept", FORMATS, ids=lambda path: path.name)
+@pytest.mark.parametrize("cache", [True, False], ids=["with its cache", "without a cache"])
+def test_an_old_collection_is_whole(kept: Path, cache: bool, tmp_path: Path) -> None:
+    path = tmp_path / "old"
+    shutil.copytree(kept, path)
+    if not cache:
+        shutil.rmtree(path / "cache")
+        with lw.open(path) as collection, pytest.warns(lw.CacheWarning, match="missing"):
+            collection.repair()
+    with lw.open(path) as collection:
+        assert collection.check() == []
+        wanted = {row["id"]: row for row in rows()}
+        found = {row["id"]: row for row in collection.get(list(wanted))}
+        assert list(found) == list(wanted)
+        for id_, row in wanted.items():
+            for name, vector in row.pop("vectors").items():
+                np.testing.assert_array_equal(found[id_]["vectors"][name], np.float32(vector))
+            assert {key: found[id_][key] for key in row} == row
+        assert collection.count("year between 2000 and 2045 and author.name = 'Ada 1'") == 16
+        for name in FIELDS:
+            assert collection.search({"id": 7}, k=70, using=name).info.matching == 59
+        collection.add([{"id": "new", "vectors": {"plain": [0, 0, 0], "turned": [1, 0, 0, 0]}}])
+        collection.compact()
+        assert len(collection) == 61
+        assert collection.check() == []
