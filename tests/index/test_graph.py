@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from likewise.errors import InvalidArgument, InvalidType, UnknownMetric
+from likewise.errors import DamagedFile, InvalidArgument, InvalidType, UnknownMetric
 from likewise.index import CostModel, Exact, Graph, load
+from likewise.index._hnsw import Hnsw
 from likewise.index._links import sample
 from likewise.testing.index import IndexConformance, distances, recall_of
 
@@ -192,3 +193,19 @@ def test_rows_that_no_path_leads_to_are_found_all_the_same():
     assert len(graph.unreachable()) == 0
     for i in range(0, len(rows), 37):
         assert graph.search(rows[i], k=1).distances[0, 0] == 0.0
+
+
+def test_flipped_bytes_are_refused_or_harmless():
+    # faiss checks the links when it reads them (since 1.15): a wild one would end the process.
+    rows = np.random.default_rng(0).standard_normal((2000, 8)).astype(np.float32)
+    data = Graph("euclidean").fit(rows)._links.hnsw.to_bytes()
+    rng = np.random.default_rng(1)
+    refused = 0
+    for _ in range(40):
+        damaged = data.copy()
+        damaged[rng.integers(len(damaged), size=3)] ^= 0xFF
+        try:
+            Hnsw.from_bytes(damaged, "euclidean", 0, 1.0).nearest(rows[:20], 64, 10, 1)
+        except DamagedFile:
+            refused += 1
+    assert refused > 0
