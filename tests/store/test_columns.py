@@ -64,18 +64,6 @@ def test_each_comparison_with_a_value_of_the_column(column: list[Any], value: An
             assert answer(where, {"a": Column.from_values(column)}, len(column)) == expected
 
 
-@given(st.lists(tables, min_size=1, max_size=3), filters, st.randoms())
-@settings(max_examples=200, deadline=None)
-def test_joined_and_cut_columns_answer_alike(parts: Any, where: Any, random: Any) -> None:
-    table = [row for part in parts for row in part]
-    several = [columns_of(part) for part in parts]
-    joined = {path: Column.concat([part[path] for part in several]) for path in FIELDS}
-    assert answer(where, joined, len(table)) == [where.matches(row) for row in table]
-    chosen = [random.randrange(len(table)) for _ in range(5)] if table else []
-    cut = {path: column.take(np.array(chosen, np.int64)) for path, column in joined.items()}
-    assert answer(where, cut, len(chosen)) == [where.matches(table[i]) for i in chosen]
-
-
 @given(tables, filters)
 @settings(max_examples=40, deadline=None)
 def test_columns_live_in_a_file(tmp_path_factory: Any, table: Any, where: Any) -> None:
@@ -94,22 +82,6 @@ def test_no_array_holds_objects() -> None:
     assert all(array.dtype != object for array in arrays.values())
     assert attributes["big"] == [str(2**70)]
     assert repr(column) == "Column(8 rows: integers, big, floats, strings, times, booleans, lists)"
-
-
-def test_cut_columns_forget_strings_and_members() -> None:
-    column = Column.from_values(["secret", "kept", ["secret", "member"], 2**99]).take([1])
-    arrays, attributes = column.to_arrays()
-    assert b"".join(array.tobytes() for array in arrays.values()).count(b"secret") == 0
-    assert attributes == {}
-    assert len(column) == 1
-
-
-def test_take_by_mask_and_nothing() -> None:
-    column = Column.from_values([1, 2, 3])
-    assert len(column.take(np.array([True, False, True]))) == 2
-    assert len(Column.concat([])) == 0
-    assert len(column.take([])) == 0
-    assert answer(F("a") > 1, {"a": column.take([])}, 0) == []
 
 
 def test_integers_beyond_floats_are_exact() -> None:

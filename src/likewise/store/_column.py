@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from functools import cached_property
 from itertools import compress
@@ -112,19 +112,6 @@ class Column:
             rows = [[plain(v) for v in row] if is_list(row) else plain(row) for row in rows]
             kinds = _kinds(rows)
         return _build(rows, kinds)
-
-    @classmethod
-    def concat(cls, columns: Sequence[Column]) -> Column:
-        """The rows of ``columns``, one after the other."""
-        from likewise.store._column_parts import concat
-
-        return concat(columns)
-
-    def take(self, indices: npt.ArrayLike) -> Column:
-        """The rows at ``indices``; strings that no row has any more are dropped."""
-        from likewise.store._column_parts import take
-
-        return take(self, np.asarray(indices))
 
     def to_arrays(self) -> tuple[dict[str, Array], dict[str, Any]]:
         """Arrays by name and attributes of plain JSON values, for a file of arrays."""

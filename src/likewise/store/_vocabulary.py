@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -40,20 +39,6 @@ class Vocabulary:
         code_of = {text: code for code, text in enumerate(ordered)}
         codes = np.fromiter(map(code_of.__getitem__, strings), np.int32, len(strings))
         return cls.of([text.encode("utf-8", ERRORS) for text in ordered]), codes
-
-    @classmethod
-    def merge(cls, parts: Iterable[Vocabulary]) -> tuple[Vocabulary, list[Codes]]:
-        """One vocabulary for all, and per part the new code of each old one."""
-        pieces = [list(part) for part in parts]
-        union = sorted(set().union(*pieces))
-        code_of = {piece: code for code, piece in enumerate(union)}
-        return cls.of(union), [
-            np.fromiter(map(code_of.__getitem__, part), np.int32, len(part)) for part in pieces
-        ]
-
-    def subset(self, codes: npt.NDArray[Any]) -> Vocabulary:
-        """Only the strings of ``codes``, which ascend and are different."""
-        return Vocabulary.of([self[int(code)] for code in codes])
 
     def __len__(self) -> int:
         return len(self.offsets) - 1

@@ -148,50 +148,61 @@ def prepare(
     """
     listed = as_rows(rows)
     collection = f"collection {name!r}"
-    ids: list[Id] = []
-    texts: list[str | None] = []
-    metadata_texts: list[str] = []
-    paths: set[str] = set()
+    batch = Batch([], [], [], [0] * len(listed), [], set())
+    names: list[str] = []
     for number, row in enumerate(listed):
-        where = f"{collection}, row {number}"
-        if not isinstance(row, Mapping):
-            raise InvalidType(
-                f"{where}: a row must be a dict; got {type(row).__name__}; "
-                "vectors go under the key 'vector'"
-            )
-        id_ = row.get("id")
-        ids.append(uuid.uuid4().hex if id_ is None else check_id(id_, where))
-        where = f"{where} (id {ids[-1]!r})"
-        texts.append(_check_text(row.get("text"), where))
-        rest = {key: value for key, value in row.items() if key not in OWN_KEYS}
-        metadata_texts.append(metadata.encode(rest, where=where))
-        paths.update(metadata.flatten(rest))
-    _refuse_duplicates(ids, collection)
-    given = [0] * len(listed)
-    vectors: list[Float32Array] = []
+        names.append(_take_row(batch, number, row, collection))
+    _refuse_duplicates(batch.ids, collection)
     to_encode: list[list[int]] = []
     for position, (field, spec) in enumerate(settings.fields.items()):
-        column = _field_values(listed, ids, field, settings, collection)
+        column = _field_values(listed, names, field, settings, collection)
         for i, value in enumerate(column):
-            given[i] |= (value is not None) << position
+            batch.given[i] |= (value is not None) << position
         where = f"{collection}, field {field!r}"
-        spec_vectors, missing = _brought(column, texts, ids, spec, where)
-        vectors.append(spec_vectors)
+        vectors, missing = _brought(column, batch.texts, names, spec, where)
+        batch.vectors.append(vectors)
         to_encode.append(missing)
     # Only now, when nothing else can be wrong, the long part.
     for i, field in enumerate(settings.fields):
         encoder = encoders[field]() if to_encode[i] else None
         if encoder is not None:
-            vectors[i][to_encode[i]] = _encoded(
-                encoder, texts, ids, to_encode[i], settings.fields[field], progress, collection
+            batch.vectors[i][to_encode[i]] = _encoded(
+                encoder,
+                batch.texts,
+                names,
+                to_encode[i],
+                settings.fields[field],
+                progress,
+                collection,
             )
-    return Batch(ids, texts, metadata_texts, given, vectors, paths)
+    return batch
+
+
+def _take_row(batch: Batch, number: int, row: Any, collection: str) -> str:
+    """Check the parts of a row but for its vectors, add them to ``batch``, and name the row."""
+    name = f"row {number}"
+    if not isinstance(row, Mapping):
+        raise InvalidType(
+            f"{collection}, {name}: a row must be a dict; got {type(row).__name__}; "
+            "vectors go under the key 'vector'"
+        )
+    if row.get("id") is None:
+        batch.ids.append(uuid.uuid4().hex)
+    else:
+        batch.ids.append(check_id(row["id"], f"{collection}, {name}"))
+        name = f"{name} (id {batch.ids[-1]!r})"
+    where = f"{collection}, {name}"
+    batch.texts.append(_check_text(row.get("text"), where))
+    rest = {key: value for key, value in row.items() if key not in OWN_KEYS}
+    batch.metadata.append(metadata.encode(rest, where=where))
+    batch.paths.update(metadata.flatten(rest))
+    return name
 
 
 def _encoded(
     encoder: Encoder,
     texts: Sequence[str | None],
-    ids: Sequence[Id],
+    names: Sequence[str],
     rows: list[int],
     field: VectorField,
     progress: Callable[[int, int], None] | None,
@@ -203,7 +214,7 @@ def _encoded(
         dim=field.dim,
         metric=resolve(field.metric or "cosine"),
         what=f"{collection}, encoder {encoder.name}",
-        name=lambda i: f"the vector it made of row {rows[i]} (id {ids[rows[i]]!r})",
+        name=lambda i: f"the vector it made of {names[rows[i]]}",
     )
 
 
@@ -241,7 +252,7 @@ def _refuse_duplicates(ids: Sequence[Id], collection: str) -> None:
 
 
 def _field_values(
-    rows: Sequence[Row], ids: Sequence[Id], field: str, settings: Settings, collection: str
+    rows: Sequence[Row], names: Sequence[str], field: str, settings: Settings, collection: str
 ) -> list[Any]:
     """What each row brings for ``field``, or None."""
     default = field == settings.default_field
@@ -250,7 +261,7 @@ def _field_values(
         named = row.get("vectors")
         if named is None:
             continue
-        where = f"{collection}, row {i} (id {ids[i]!r})"
+        where = f"{collection}, {names[i]}"
         if not isinstance(named, Mapping):
             raise InvalidRow(f"{where}: vectors must be a dict of field to vector")
         unknown = [key for key in named if key not in settings.fields]
@@ -268,23 +279,23 @@ def _field_values(
 def _brought(
     values: list[Any],
     texts: Sequence[str | None],
-    ids: Sequence[Id],
+    names: Sequence[str],
     field: VectorField,
     where: str,
 ) -> tuple[Float32Array, list[int]]:
     """The vectors that rows bring, checked, and the rows whose text must be encoded."""
     missing = [i for i, value in enumerate(values) if value is None]
     for i in missing:
-        _require_encodable(i, texts[i], ids[i], field, where)
+        _require_encodable(texts[i], field, f"{where}: {names[i]}")
     brought = [i for i, value in enumerate(values) if value is not None]
     vectors = np.empty((len(values), field.dim or 0), dtype=np.float32)
     if brought:
         checked = as_dense(
-            _flat([values[i] for i in brought], brought, ids, where),
+            _flat([values[i] for i in brought], [names[i] for i in brought], where),
             dim=field.dim,
             metric=resolve(field.metric or "cosine"),
             what=where,
-            name=lambda i: f"row {brought[i]} (id {ids[brought[i]]!r})",
+            name=lambda i: names[brought[i]],
             expects=f"encoder {field.encoder_name}" if field.encoder else "",
         )
         if not missing:
@@ -293,25 +304,23 @@ def _brought(
     return vectors, missing
 
 
-def _flat(values: list[Any], numbers_: list[int], ids: Sequence[Id], where: str) -> list[Any]:
+def _flat(values: list[Any], names: list[str], where: str) -> list[Any]:
     """Each value as a 1-d array; a nested or scalar one is refused by its row."""
     arrays = []
-    for i, value in zip(numbers_, values, strict=True):
+    for name, value in zip(names, values, strict=True):
         try:
             array = np.asarray(value)
         except ValueError:
             array = np.empty((0, 0))
         if array.ndim != 1 or array.dtype.kind not in "fiub":
             raise InvalidRow(
-                f"{where}: row {i} (id {ids[i]!r}) must bring a flat list of numbers; "
-                f"got {value!r:.60}"
+                f"{where}: {name} must bring a flat list of numbers; got {value!r:.60}"
             )
         arrays.append(array)
     return arrays
 
 
-def _require_encodable(i: int, text: str | None, id_: Id, field: VectorField, where: str) -> None:
-    row = f"{where}: row {i} (id {id_!r})"
+def _require_encodable(text: str | None, field: VectorField, row: str) -> None:
     if field.encoder is None:
         raise InvalidRow(f"{row} brings no vector, and the field has no encoder for its text")
     if text is None or not text.strip():

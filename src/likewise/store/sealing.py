@@ -257,6 +257,7 @@ class Sealer:
             view = self._view()
             job = _next_job(view, force_tail, graph_rows)
             if job is None:
+                self._forget_tombstones(view)
                 return
             self._replace(view, job, progress)
 
@@ -362,13 +363,25 @@ class Sealer:
             version = max(view.manifest.version, state.manifest_version) + 1
             write_manifest(self._cache, Manifest(state.identity, version, state.seq, entries))
             if purge_up_to is not None:
-                _purge(connection, entries, purge_up_to)
+                connection.execute(
+                    f"DELETE FROM tombstones WHERE {_needless(entries, purge_up_to)}"
+                )
             connection.execute(
                 "UPDATE state SET seq = seq + 1, purged_seq = seq + 1, manifest_version = ?",
                 (version,),
             )
         self._view()
         self.tidy()
+
+    def _forget_tombstones(self, view: View) -> None:
+        """Where rows came and went without a seal, only their tombstones pile up."""
+        with self._database.read() as connection:
+            seq = read_state(connection).seq
+            condition = _needless(view.manifest.segments, seq)
+            found = connection.execute(f"SELECT count(*) FROM tombstones WHERE {condition}")
+            needless = found.fetchone()[0]
+        if needless > TAIL_ROWS:
+            self._publish(view, view.manifest.segments, purge_up_to=seq)
 
     def _make_folder(self) -> None:
         """The folder is only a cache: somebody may have deleted it whole, at any time."""
@@ -438,8 +451,8 @@ def _sample_keys(connection: sqlite3.Connection, rows: RowArray) -> RowArray:
     return np.array([zlib.crc32(repr(record[0]).encode()) for record in cursor], dtype=np.int64)
 
 
-def _purge(connection: sqlite3.Connection, entries: tuple[SegmentEntry, ...], up_to: int) -> None:
-    """Drop tombstones that were known at ``up_to``, but for rows that an older segment holds."""
+def _needless(entries: tuple[SegmentEntry, ...], up_to: int) -> str:
+    """SQL: tombstones known at commit ``up_to``, but for rows that an older segment holds."""
     needed = [(e.first_row, e.last_row) for e in entries if e.seq < up_to]
     ranges = "".join(f" AND NOT row BETWEEN {int(a)} AND {int(b)}" for a, b in needed)
-    connection.execute(f"DELETE FROM tombstones WHERE seq <= ?{ranges}", (up_to,))
+    return f"seq <= {int(up_to)}{ranges}"

@@ -123,7 +123,7 @@ def find(
     """The nearest selected rows of each query, over all parts of the view."""
     parts: list[list[Row]] = []
     recalls: list[float] = []
-    strategy, reason, scanned = "exact", "", 0
+    strategy, reason, scanned, spoken = "exact", "", 0, 0
     candidates: dict[str, float] = {}
     for segment, mask in zip(view.segments, selected.masks, strict=False):
         answer = segment.indexes[field].search(
@@ -137,8 +137,11 @@ def find(
         scanned += info.scanned
         for name, seconds in info.candidates.items():
             candidates[name] = candidates.get(name, 0.0) + seconds
-        if strategy == "exact" and info.matching:
-            strategy, reason = info.strategy, info.reason
+        # The part with most of the matching rows speaks for all.
+        if info.matching > spoken:
+            spoken, reason = info.matching, info.reason
+        if strategy == "exact":
+            strategy = info.strategy
     if len(view.tail):
         found = scan(view.tail.prepared[field], queries, k, radius, selected.masks[-1])
         parts.append([Row(view.tail.rows[row.ids], row.distances) for row in found.rows])

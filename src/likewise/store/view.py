@@ -83,7 +83,8 @@ class View:
         seq: the commit.
         live: rows there are.
         settings: of the collection.
-        manifest: the segments' list.
+        manifest: the segments' list; an empty one when that on disk could not be used.
+        manifest_version: the version the database stated; with another, all is read anew.
         segments: in the order of their rows; the tail comes last.
         tail: rows newer than every segment.
         alive: per segment, then the tail: (n,) mask of rows that still live; None: all do.
@@ -94,6 +95,7 @@ class View:
     live: int
     settings: Settings
     manifest: Manifest
+    manifest_version: int
     segments: tuple[Segment, ...]
     tail: Tail
     alive: tuple[MaskArray | None, ...]
@@ -184,7 +186,7 @@ class ViewKeeper:
         stale = (
             view is None
             or view.seq < state.purged_seq
-            or view.manifest.version < state.manifest_version
+            or view.manifest_version != state.manifest_version
             or read_settings(connection) != view.settings
         )
         if view is None or stale:
@@ -252,7 +254,16 @@ class ViewKeeper:
             _alive(connection, segment.rows, segment.entry.first_row, segment.entry.last_row)
             for segment in segments
         )
-        return View(state.seq, state.live, settings, manifest, segments, tail, (*alive, None))
+        return View(
+            state.seq,
+            state.live,
+            settings,
+            manifest,
+            state.manifest_version,
+            segments,
+            tail,
+            (*alive, None),
+        )
 
     def _segment(
         self, entry: SegmentEntry, settings: Settings, connection: sqlite3.Connection

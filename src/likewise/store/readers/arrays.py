@@ -38,8 +38,10 @@ def read_npy(path: Path, columns: Columns) -> Iterator[Record]:
     """
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise InvalidFile(f"{path}: not a .npy file of numbers ({error})") from error
+    except (ValueError, EOFError) as error:  # numpy's own words would advise unsafe loading
+        raise InvalidFile(
+            f"{path}: not a .npy file of numbers; write it with numpy.save"
+        ) from error
     if not isinstance(array, np.ndarray):
         raise InvalidFile(f"{path}: holds several arrays; give it the suffix .npz")
     _check_vectors(array, str(path))
@@ -66,7 +68,9 @@ def read_npz(path: Path, columns: Columns) -> Iterator[Record]:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive if columns.key(name) is not None}
     except (ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
-        raise InvalidFile(f"{path}: not an .npz file of plain arrays ({error})") from error
+        raise InvalidFile(
+            f"{path}: not an .npz file of plain arrays; write it with numpy.savez"
+        ) from error
     arrays = _default_names(arrays, columns)
     count = _check_columns(arrays, path, columns)
     iterators = {name: rows_of(array) for name, array in arrays.items()}
