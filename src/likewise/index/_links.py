@@ -18,6 +18,7 @@ from likewise.index.scanning import PreparedRows, best_of, scan
 from likewise.results import Row
 
 IdArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
 
 #: Rows kept back to ask with, and the fewest that say anything.
 HELD_OUT, FEWEST_QUERIES = 256, 32
@@ -55,6 +56,7 @@ class Links:
     clocked: bool = True
     visited: dict[int, float] = field(default_factory=dict)
     stranded: IdArray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    _lost: BoolArray = field(default_factory=lambda: np.empty(0, dtype=np.bool_))
 
     @property
     def stale(self) -> bool:
@@ -74,6 +76,7 @@ class Links:
             if progress is not None:
                 progress(len(self.order), len(self.order) + len(self.waiting))
         self.stranded = self.find_stranded()
+        self._lost = np.isin(self.order, self.stranded)
 
     @property
     def beside(self) -> IdArray:
@@ -89,10 +92,11 @@ class Links:
     def nearest(self, queries: Float32Array, effort: int, count: int, jobs: int) -> list[IdArray]:
         """For each query the positions of up to ``count`` near rows."""
         places = self.hnsw.nearest(queries, effort, count, jobs)
-        found = [self.order[p] for p in places]
         if len(self.stranded):  # the upper levels may have led there all the same
-            found = [ids[~np.isin(ids, self.stranded)] for ids in found]
-        return found
+            if len(self._lost) != len(self.order):
+                self._lost = np.isin(self.order, self.stranded)
+            places = [p[~self._lost[p]] for p in places]
+        return [self.order[p] for p in places]
 
     def measure(
         self,
