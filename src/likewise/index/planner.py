@@ -19,6 +19,8 @@ from likewise.metrics import Metric, resolve
 
 #: Distances a graph search computes for each place of its list, where no timing is known.
 VISITED = 20
+#: The Python around a graph query takes so many times that around a scan (measured).
+GRAPH_CALLS = 4
 #: A filtered list is made this much longer than the share of matching rows alone suggests.
 SLACK = 1.3
 
@@ -69,12 +71,12 @@ class CostModel:
             2e-05
         """
         if not self.graph:
-            return self.call + effort * VISITED * (dim * self.gathered / 2 + 2e-8)
+            return GRAPH_CALLS * self.call + effort * VISITED * (dim * self.gathered / 2 + 2e-8)
         efforts = sorted(self.graph)
         seconds = [self.graph[e] for e in efforts]
         if effort > efforts[-1]:
-            return self.call + seconds[-1] * effort / efforts[-1]
-        return self.call + float(np.interp(effort, efforts, seconds))
+            return GRAPH_CALLS * self.call + seconds[-1] * effort / efforts[-1]
+        return GRAPH_CALLS * self.call + float(np.interp(effort, efforts, seconds))
 
     def with_graph(self, seconds: dict[int, float]) -> CostModel:
         """The same with measured graph timings.
