@@ -37,7 +37,7 @@ from likewise.errors import (
 from likewise.filters import Filter
 from likewise.index import CostModel
 from likewise.metrics import resolve
-from likewise.results import Hit, Results, SearchInfo
+from likewise.results import Results, SearchInfo
 from likewise.store import describe, maintenance, writing
 from likewise.store.batch import Batch, Id, prepare
 from likewise.store.database import Database
@@ -212,7 +212,7 @@ class Collection:
         return self._write(rows, replace=True, progress=progress)
 
     @suggest_arguments
-    def delete(self, ids: Any = None, *, where: Where = None) -> int:
+    def delete(self, ids: Any = None, where: Where = None) -> int:
         """Delete the rows with these ids, or those that pass a filter (both: that are in both).
 
         Args:
@@ -892,6 +892,3 @@ def _flush(database: Database, log: QueryLog) -> None:
     if log.pending:
         with database.write() as connection:
             log.write(connection)
-
-
-__all__ = ["Collection", "Hit"]
