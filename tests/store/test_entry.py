@@ -96,3 +96,12 @@ def test_queries_of_a_process_that_only_searches_are_logged(tmp_path: Path) -> N
         collection.search([0, 1])
     with lw.open(tmp_path / "c", read_only=True) as collection:
         assert collection.recall(1).source == "rows+logged"
+
+
+def test_explain_weighs_parts_without_a_graph_too(tmp_path: Path) -> None:
+    with lw.create(tmp_path / "c", dim=3) as collection:
+        collection.add([{"vector": [1, 2, i]} for i in range(5)])
+        assert collection.search([1, 2, 3]).info.candidates == {}
+        assert 0 < collection.search([1, 2, 3], explain=True).info.candidates["exact"] < 1
+        collection.seal()
+        assert 0 < collection.search([1, 2, 3], explain=True).info.candidates["exact"] < 1

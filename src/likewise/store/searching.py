@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from likewise.errors import UnknownField
 from likewise.filters import Filter
-from likewise.index import scan
+from likewise.index import CostModel, scan
 from likewise.results import Row
 from likewise.store.view import View
 from likewise.vectors import Float32Array
@@ -24,6 +24,8 @@ from likewise.vectors import Float32Array
 MaskArray = npt.NDArray[np.bool_]
 
 KEPT_MASKS = 32
+#: For parts without a graph, which have measured none of their own.
+USUAL_COSTS = CostModel()
 #: Fields of a filter that are no metadata.
 OWN_FIELDS = frozenset({"id", "text"})
 
@@ -135,7 +137,8 @@ def find(
         parts.append([Row(segment.rows[row.ids], row.distances) for row in answer])
         recalls.append(info.recall)
         scanned += info.scanned
-        for name, seconds in info.candidates.items():
+        weighed = info.candidates or _scan_cost(segment.rows, mask, queries)
+        for name, seconds in weighed.items():
             candidates[name] = candidates.get(name, 0.0) + seconds
         # The part with most of the matching rows speaks for all.
         if info.matching > spoken:
@@ -147,12 +150,22 @@ def find(
         parts.append([Row(view.tail.rows[row.ids], row.distances) for row in found.rows])
         recalls.append(1.0)
         scanned += found.scanned
+        for name, seconds in _scan_cost(view.tail.rows, selected.masks[-1], queries).items():
+            candidates[name] = candidates.get(name, 0.0) + seconds
         reason = reason or "the rows are not indexed yet: all are scanned"
     rows, recall = _merge(parts, recalls, len(queries), k)
     if strategy == "exact":
         recall = 1.0
     reason = reason or ("no row matches" if view.live else "there are no rows")
     return Found(rows, strategy, recall, scanned, selected.matching, reason, candidates)
+
+
+def _scan_cost(
+    rows: npt.NDArray[np.int64], mask: MaskArray | None, queries: Float32Array
+) -> dict[str, float]:
+    """What scanning a part that has no graph should cost a query, by the usual constants."""
+    matching = len(rows) if mask is None else int(np.count_nonzero(mask))
+    return {"exact": USUAL_COSTS.exact_seconds(len(rows), matching, queries.shape[1])}
 
 
 def _merge(
