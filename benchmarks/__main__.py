@@ -43,6 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             peers=not options.no_peers,
             minutes=options.minutes,
             random_state=options.seed,
+            sets=tuple(options.sets),
+            engines=tuple(options.engines),
         )
         for name in options.names or BENCHMARKS:
             print(f"{name}: {BENCHMARKS[name].question}", flush=True)
@@ -78,6 +80,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--threads", type=int, default=1, help="threads for everybody (1)")
     parser.add_argument("--seed", type=int, default=0, help="the seed of everything drawn")
+    parser.add_argument(
+        "--sets", nargs="+", default=(), metavar="SET", help="for graph_search: these alone"
+    )
+    parser.add_argument(
+        "--engines", nargs="+", default=(), metavar="ENGINE", help="for graph_search: these alone"
+    )
     parser.add_argument(
         "--folder", type=Path, help="keep what is built here, for the next run of the same code"
     )

@@ -124,6 +124,7 @@ def forced(graph: lw.index.Graph) -> lw.index.Graph:
     other = copy.copy(graph)
     dear = CostModel(call=0.0, streamed=1.0, gathered=1.0, value=1.0, graph={16: 1e-9})
     other._links = replace(graph._links, costs=dear)  # there is no public way to force it
+    other._forget_plans()
     return other
 
 

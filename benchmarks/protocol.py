@@ -72,6 +72,7 @@ class Setting:
         minutes: how long the memory benchmark goes on.
         random_state: the seed of everything drawn.
         workspace: where collections are built.
+        sets, engines: what `graph_search` measures, by name; all when empty.
         progress: tells the reader how far the run is.
     """
 
@@ -80,6 +81,8 @@ class Setting:
     peers: bool = True
     minutes: float = 60.0
     random_state: int = 0
+    sets: tuple[str, ...] = ()
+    engines: tuple[str, ...] = ()
     progress: Progress = field(default_factory=Progress)
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from benchmarks import (
     cold_start,
     filtered_search,
+    graph_search,
+    index_families,
     ingest,
     memory,
     planner_regret,
-    recall_speed,
     search_overhead,
 )
 from benchmarks.protocol import Benchmark
@@ -22,6 +23,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         cold_start.BENCHMARK,
         memory.BENCHMARK,
         planner_regret.BENCHMARK,
-        recall_speed.BENCHMARK,
+        graph_search.BENCHMARK,
+        index_families.BENCHMARK,
     )
 }

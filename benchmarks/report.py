@@ -14,7 +14,17 @@ from benchmarks.threads import pinned
 from replications.protocol import Table
 from replications.report import machine, markdown_table, versions
 
-PACKAGES = ("numpy", "faiss-cpu", "lancedb", "chromadb", "hnswlib", "usearch")
+PACKAGES = (
+    "numpy",
+    "numba",
+    "faiss-cpu",
+    "lancedb",
+    "chromadb",
+    "hnswlib",
+    "usearch",
+    "scalable-vs",
+    "pynndescent",
+)
 HEADER = ("measured", "Likewise", "beside", "theirs", "ratio", "target", "met", "remarks")
 
 

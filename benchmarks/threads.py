@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 #: What the libraries at work here read when they are loaded.
 VARIABLES = (
@@ -26,3 +29,28 @@ def pin(threads: int) -> None:
 def pinned() -> str:
     """What is in force, for the report."""
     return os.environ.get(VARIABLES[0], "not pinned")
+
+
+@contextmanager
+def one_core() -> Iterator[bool]:
+    """Keep every thread of this process on one core meanwhile; yields whether that is so.
+
+    Libraries keep threads from work done before, so each is moved, not only the caller's.
+    """
+    if not hasattr(os, "sched_setaffinity"):
+        yield False
+        return
+    before = os.sched_getaffinity(0)
+    _move({max(before)})
+    try:
+        yield True
+    finally:
+        _move(before)
+
+
+def _move(cores: set[int]) -> None:
+    for task in Path("/proc/self/task").iterdir():
+        try:
+            os.sched_setaffinity(int(task.name), cores)
+        except ProcessLookupError:  # it has ended meanwhile
+            continue

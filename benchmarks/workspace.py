@@ -32,6 +32,10 @@ class Workspace:
             done.touch()
         return path
 
+    def forget(self, name: str) -> None:
+        """Let `built` build it anew."""
+        (self.root / f"{name}.done").unlink(missing_ok=True)
+
     def collection(self, rows: int, random_state: int) -> tuple[Path, Data]:
         """A sealed collection of generated rows, with ``year``, ``lang``, ``price`` indexed."""
         import likewise as lw

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import json
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -187,6 +188,17 @@ def sealing_table() -> str:
     return table(["constant", "value", "meaning"], rows)
 
 
+#: What the benchmark of that name wrote, kept beside the pages.
+MEASURED = FOLDER / "index_families.json"
+
+
+def index_families() -> str:
+    """The measured families of indexes."""
+    (run,) = json.loads(MEASURED.read_text(encoding="utf-8"))["runs"]
+    (measured,) = run["tables"]
+    return table(measured["header"], measured["rows"])
+
+
 def files_of(room: str) -> Callable[[], str]:
     """A table of the files of a room, each with the first sentence of its docstring."""
 
@@ -217,6 +229,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "sealing": sealing_table,
     "store_files": files_of("store"),
     "index_files": files_of("index"),
+    "index_families": index_families,
 }
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The command line: ``python -m replications NAME [--quick]``, ``--all``, ``--list``."""
+"""The command line: ``python -m replications NAME [--quick | --renew]``, ``--all``, ``--list``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from replications.data import DataFolder, MissingData
 from replications.protocol import Replication, Setting
 from replications.registry import REPLICATIONS
-from replications.report import Run, report, section
+from replications.report import Run, renewed, report, section
 
 REPORT = Path(__file__).resolve().parents[1] / "REPLICATIONS.md"
 
@@ -26,6 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     if options.all == (options.name is not None) or (options.all and options.quick):
         parser.error("give one NAME, with --quick if you like, or --all")
+    if options.renew and (options.quick or options.all):
+        parser.error("--renew takes one NAME, run in full")
     chosen = list(REPLICATIONS.values()) if options.all else [REPLICATIONS[options.name]]
     try:
         runs = _run(chosen, options.quick, options.seed)
@@ -35,6 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.all:
         options.output.write_text(report(runs), encoding="utf-8")
         print(f"wrote {options.output}")
+    if options.renew:
+        text = options.output.read_text(encoding="utf-8")
+        options.output.write_text(renewed(text, runs[0], list(REPLICATIONS)), encoding="utf-8")
+        print(f"renewed {runs[0].replication.name} in {options.output}")
     return 0
 
 
@@ -60,10 +66,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--all", action="store_true", help="run all in full, write the report")
     parser.add_argument("--list", action="store_true", help="name them all")
     parser.add_argument("--quick", action="store_true", help="seconds, on generated data")
+    parser.add_argument("--renew", action="store_true", help="put NAME's section into the report")
     parser.add_argument("--seed", type=int, default=0, help="the seed of everything drawn")
-    parser.add_argument(
-        "--output", type=Path, default=REPORT, help="where --all writes (REPLICATIONS.md)"
-    )
+    parser.add_argument("--output", type=Path, default=REPORT, help="the report (REPLICATIONS.md)")
     return parser
 
 

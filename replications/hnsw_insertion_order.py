@@ -8,13 +8,11 @@ at random, or one category after the other?
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from replications import _insertion_order_figures as figures
-from replications.data import FloatRows, Labels
+from replications._insertion_orders import ORDERS, hnsw_recall, insertion, true_radius
 from replications.problems import (
     Problem,
     descriptors,
@@ -33,11 +31,9 @@ from replications.protocol import (
     Verdict,
 )
 
-K = 10
 GRAPHS = ((8, 40), (16, 128))  # (M, efConstruction): a lean graph, and a common default
 EFFORTS = (10, 20, 40, 80, 160, 320)
 DIMENSIONS = (2, 4, 8, 16, 32, 48, 64)
-ORDERS = ("LID falling", "LID rising", "random", "by category")
 PROBLEMS = [manifolds, fashion, news, words, descriptors]
 
 
@@ -69,9 +65,9 @@ def _by_dimension(
         points = rng.normal(size=(n + n // 10, dimension)) @ frame(dimension, rng)
         rows, queries = np.split(points.astype(np.float32), [n])
         problem = Problem("", rows, queries, np.zeros(n, dtype=np.int64), real=False)
-        nearest = _true_radius(problem)
+        nearest = true_radius(problem)
         recalls = [
-            _recall(problem, nearest, rng.permutation(n), GRAPHS[0], efforts, seed)
+            hnsw_recall(problem, nearest, rng.permutation(n), GRAPHS[0], efforts, seed)
             for seed in range(seeds)
         ]
         found[dimension] = float(np.median(local_intrinsic_dimension(rows))), np.array(recalls)
@@ -89,15 +85,15 @@ def _by_order(setting: Setting, efforts: tuple[int, ...], seeds: int) -> Iterato
     progress = Progress(setting.progress.say)  # its estimate starts with this part
     for make in makers:
         problem = make(setting)
-        nearest = _true_radius(problem)
+        nearest = true_radius(problem)
         dimension = local_intrinsic_dimension(problem.rows)
         for graph in graphs:
             for order in ORDERS:
                 recalls = [
-                    _recall(
+                    hnsw_recall(
                         problem,
                         nearest,
-                        _insertion(order, dimension, problem.categories, seed),
+                        insertion(order, dimension, problem.categories, seed),
                         graph,
                         efforts,
                         seed,
@@ -107,68 +103,6 @@ def _by_order(setting: Setting, efforts: tuple[int, ...], seeds: int) -> Iterato
                 done += 1
                 progress.step(done, steps, f"{problem.name}, {graph}, {order}")
                 yield figures.Curve(problem, graph, order, np.array(recalls))
-
-
-def _insertion(
-    order: str, dimension: npt.NDArray[np.float64], categories: Labels, seed: int
-) -> npt.NDArray[np.int64]:
-    """The rows in the order they are to be inserted; ties and categories are shuffled."""
-    shuffled = np.random.default_rng([seed, 1]).permutation(len(dimension))
-    if order == "random":
-        return shuffled
-    if order == "by category":
-        turn = np.random.default_rng([seed, 2]).permutation(int(categories.max()) + 1)
-        return shuffled[np.argsort(turn[categories[shuffled]], kind="stable")]
-    key = dimension if order == "LID rising" else -dimension
-    return shuffled[np.argsort(key[shuffled], kind="stable")]
-
-
-def _recall(
-    problem: Problem,
-    nearest: npt.NDArray[np.float64],
-    order: npt.NDArray[np.int64],
-    graph: tuple[int, int],
-    efforts: tuple[int, ...],
-    seed: int,
-) -> list[float]:
-    """Build the graph row by row in ``order``; recall@10 at every effort."""
-    import faiss
-
-    faiss.omp_set_num_threads(1)
-    rows = problem.rows[order]
-    index = faiss.IndexHNSWFlat(rows.shape[1], graph[0])
-    index.hnsw.efConstruction = graph[1]
-    index.hnsw.rng = faiss.RandomGenerator(seed + 1)  # draws the levels
-    # One call a row: within a call faiss sorts rows by level and shuffles them.
-    for i in range(len(rows)):
-        index.add(rows[i : i + 1])
-    recalls = []
-    for effort in efforts:
-        index.hnsw.efSearch = effort
-        _, ids = index.search(problem.queries, K)
-        recalls.append(_share_found(rows, problem.queries, ids, nearest))
-    return recalls
-
-
-def _share_found(
-    rows: FloatRows, queries: FloatRows, ids: Any, nearest: npt.NDArray[np.float64]
-) -> float:
-    """The share of answers no farther than the true tenth neighbour, so ties do no harm."""
-    found = rows[np.maximum(ids, 0)].astype(np.float64)
-    distances = np.sqrt(np.square(found - queries[:, None, :]).sum(axis=2))
-    right = (distances <= nearest[:, None] * (1 + 1e-9)) & (ids >= 0)
-    return float(right.mean())
-
-
-def _true_radius(problem: Problem) -> npt.NDArray[np.float64]:
-    """(queries,) the distance of the tenth nearest row, in float64."""
-    from likewise.metrics import resolve
-
-    blocks = [
-        np.partition(resolve("euclidean").pairwise(part, problem.rows), K - 1, axis=1)[:, K - 1]
-        for part in np.array_split(problem.queries, 20)
-    ]
-    return np.concatenate(blocks)
 
 
 # -- what it says -------------------------------------------------------------------

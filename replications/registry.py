@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from replications import hnsw_insertion_order
+from replications import graph_insertion_order, hnsw_insertion_order, index_families
 from replications.protocol import Replication
 
 REPLICATIONS: dict[str, Replication] = {
-    replication.name: replication for replication in (hnsw_insertion_order.REPLICATION,)
+    replication.name: replication
+    for replication in (
+        hnsw_insertion_order.REPLICATION,
+        graph_insertion_order.REPLICATION,
+        index_families.REPLICATION,
+    )
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -71,6 +72,29 @@ def section(run: Run) -> str:
     parts += [markdown_table(table) for table in outcome.tables]
     parts += ["\n".join(f"- {note}" for note in outcome.notes)] if outcome.notes else []
     return "\n\n".join(parts)
+
+
+def renewed(text: str, run: Run, names: Sequence[str]) -> str:
+    """``text``, a report, with the section of ``run`` in it new; the others stay as they were.
+
+    ``names`` are all replications in the order of the report. A section of another day or
+    machine than the head's says so itself.
+    """
+    head, *old = re.split(r"\n+(?=## )", text.rstrip("\n"))
+    sections = {part.split("\n", 1)[0].removeprefix("## "): part for part in old}
+    lines = {line.split("]")[0].removeprefix("| ["): line for line in head.splitlines()}
+    name, mine = run.replication.name, report([run]).rstrip("\n")
+    own_head, sections[name] = re.split(r"\n+(?=## )", mine)
+    *_, measured_on, own_table = own_head.split("\n\n")
+    lines[name] = own_table.splitlines()[-1]
+    if measured_on not in head:
+        sections[name] += f"\n\n{measured_on}"
+    top = "\n".join([line for line in head.splitlines() if not line.startswith("| [")])
+    known = [name for name in names if name in sections]
+    return (
+        "\n\n".join(["\n".join([top, *(lines[n] for n in known)]), *(sections[n] for n in known)])
+        + "\n"
+    )
 
 
 def machine() -> str:

@@ -68,7 +68,7 @@ def suggest_arguments(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def checked(*args: P.args, **kwargs: P.kwargs) -> R:
-        if not kwargs.keys() <= known:
+        if kwargs and not kwargs.keys() <= known:
             raise unknown_argument(called, sorted(set(kwargs) - known)[0], known)
         return function(*args, **kwargs)
 
@@ -87,6 +87,8 @@ def unknown_argument(function: str, name: str, known: set[str]) -> UnknownArgume
 
 def check_k(k: Any) -> int:
     """``k`` as a positive int, or the error that says why not."""
+    if type(k) is int and k > 0:  # the usual case: the look at abstract types costs more
+        return k
     if isinstance(k, (bool, np.bool_)) or not isinstance(k, numbers.Integral):
         raise InvalidType(
             f"k must be a positive integer; got {k!r} of type {type(k).__name__}; "
@@ -99,6 +101,8 @@ def check_k(k: Any) -> int:
 
 def check_recall(recall: Any) -> float:
     """``recall`` as a float in (0, 1]."""
+    if type(recall) is float and 0 < recall <= 1:
+        return recall
     if isinstance(recall, (bool, np.bool_)) or not isinstance(recall, numbers.Real):
         raise InvalidType(f"recall must be a number in (0, 1]; got {recall!r}")
     number: Any = recall

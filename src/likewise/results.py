@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 IdArray = npt.NDArray[np.int64]
 DistanceArray = npt.NDArray[np.float64]
+# Made once: numpy takes longer over the type objects.
+_INT64, _FLOAT64 = np.dtype(np.int64), np.dtype(np.float64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,26 @@ class Row(NamedTuple):
     distances: DistanceArray
 
 
+def join_rows(rows: Sequence[Row]) -> tuple[IdArray, DistanceArray, IdArray]:
+    """All ids, all distances, and the offsets at which each row begins and the last ends.
+
+    Example:
+        >>> row = Row(np.array([4, 2]), np.array([0.1, 0.5]))
+        >>> ids, distances, offsets = join_rows([row, row])
+        >>> ids.tolist(), offsets.tolist()
+        ([4, 2, 4, 2], [0, 2, 4])
+    """
+    if len(rows) == 1:
+        ((ids, distances),) = rows
+        return ids, distances, np.array([0, len(ids)])
+    offsets = np.zeros(len(rows) + 1, dtype=_INT64)
+    if not rows:
+        return np.empty(0, dtype=_INT64), np.empty(0), offsets
+    np.cumsum([len(row.ids) for row in rows], out=offsets[1:])
+    all_ids, all_distances = zip(*rows, strict=True)
+    return np.concatenate(all_ids), np.concatenate(all_distances), offsets
+
+
 class Neighbours(Sequence[Row]):
     """The neighbours of n queries as flat arrays and offsets; row i is ``neighbours[i]``.
 
@@ -97,9 +119,9 @@ class Neighbours(Sequence[Row]):
     def __init__(
         self, ids: Any, distances: Any, offsets: Any, info: SearchInfo | None = None
     ) -> None:
-        self.flat_ids: IdArray = np.asarray(ids, dtype=np.int64)
-        self.flat_distances: DistanceArray = np.asarray(distances, dtype=np.float64)
-        self.offsets: IdArray = np.asarray(offsets, dtype=np.int64)
+        self.flat_ids: IdArray = np.asarray(ids, dtype=_INT64)
+        self.flat_distances: DistanceArray = np.asarray(distances, dtype=_FLOAT64)
+        self.offsets: IdArray = np.asarray(offsets, dtype=_INT64)
         self.info = info
 
     @classmethod
@@ -111,16 +133,7 @@ class Neighbours(Sequence[Row]):
             >>> Neighbours.from_rows(rows).ids.tolist()
             [[4], [2]]
         """
-        offsets = np.zeros(len(rows) + 1, dtype=np.int64)
-        np.cumsum([len(row.ids) for row in rows], out=offsets[1:])
-        if not rows:
-            return cls([], [], offsets, info)
-        return cls(
-            np.concatenate([row.ids for row in rows]),
-            np.concatenate([row.distances for row in rows]),
-            offsets,
-            info,
-        )
+        return cls(*join_rows(rows), info)
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -132,9 +145,12 @@ class Neighbours(Sequence[Row]):
     def __getitem__(self, i: int | slice) -> Row | list[Row]:
         if isinstance(i, slice):
             return [self[j] for j in range(*i.indices(len(self)))]
-        if not -len(self) <= i < len(self):
-            raise IndexError(f"query {i} of {len(self)}")
-        start, stop = self.offsets[i % len(self)], self.offsets[i % len(self) + 1]
+        queries = len(self.offsets) - 1
+        if not -queries <= i < queries:
+            raise IndexError(f"query {i} of {queries}")
+        if i < 0:
+            i += queries
+        start, stop = self.offsets[i], self.offsets[i + 1]
         return Row(self.flat_ids[start:stop], self.flat_distances[start:stop])
 
     @property
@@ -153,6 +169,8 @@ class Neighbours(Sequence[Row]):
         return self.flat_distances.reshape(len(self), self._width())
 
     def _width(self) -> int:
+        if len(self.offsets) == 2:  # one query: no need to compare
+            return len(self.flat_ids)
         counts = self.counts
         if len(counts) == 0:
             return 0

@@ -16,6 +16,7 @@ from likewise.errors import DimensionMismatch, InvalidType, InvalidVector
 from likewise.metrics import Metric
 
 Float32Array = npt.NDArray[np.float32]
+_FLOAT32 = np.dtype(np.float32)
 
 
 def as_dense(
@@ -54,6 +55,10 @@ def as_dense(
         ...
         likewise.errors.InvalidVector: X: row 0 has NaN in dimension 1; ...
     """
+    if type(values) is np.ndarray and values.dtype == _FLOAT32:
+        quick = _at_once(values, dim, metric is not None and metric.unit)
+        if quick is not None:
+            return quick
     array = _to_array(values, dim, what, name, expects)
     if dim is not None and array.shape[1] != dim:
         raise _wrong_dim(what, dim, expects, 0, name, array.shape[1])
@@ -71,6 +76,26 @@ def as_dense(
                 f"{metric.name}; leave the row out or use another metric"
             )
     return dense
+
+
+@np.errstate(over="ignore", invalid="ignore", under="ignore")
+def _at_once(array: Float32Array, dim: int | None, directed: bool) -> Float32Array | None:
+    """``array`` as rows where a sum of squares shows it sound; None where it must be looked at.
+
+    A query that is asked alone is nearly always so, and the thorough look would take longer
+    than some searches.
+    """
+    if not array.flags.c_contiguous or array.size == 0:
+        return None
+    if array.ndim == 1 and (dim is None or len(array) == dim):
+        return array[None, :] if 0.0 < array.dot(array) < np.inf else None
+    if array.ndim == 2 and (dim is None or array.shape[1] == dim):
+        if not directed:
+            flat = array.reshape(-1)
+            return array if flat.dot(flat) < np.inf else None
+        squares = np.vecdot(array, array)
+        return array if squares.min() > 0.0 and squares.max() < np.inf else None
+    return None
 
 
 def unit_rows(X: Float32Array) -> Float32Array:

@@ -9,7 +9,6 @@ from benchmarks.filtered_search import first_year
 from benchmarks.memory import resident_megabytes, slope
 from benchmarks.peers import BARE, STORES, Likewise, installed
 from benchmarks.planner_regret import Cell, forced
-from benchmarks.recall_speed import Point, rate_figures
 from benchmarks.timing import quietest, undisturbed
 
 
@@ -47,20 +46,6 @@ def test_a_forced_planner_walks_where_the_other_scans():
     assert graph.search(query, 5).info.strategy == "exact"
     assert forced(graph).search(query, 5).info.strategy == "graph"
     assert graph.search(query, 5).info.strategy == "exact"
-
-
-def test_rates_are_compared_at_equal_recall():
-    points = [
-        Point("Likewise", "recall=0.95", 0.96, 1000),
-        Point("peer", "ef=16", 0.80, 9000),
-        Point("peer", "ef=64", 0.97, 3000),
-        Point("peer", "ef=128", 0.99, 2000),
-        Point("weak", "ef=16", 0.50, 9000),
-    ]
-    ours, none = rate_figures(1000, points)
-    assert (ours.peer, ours.theirs) == ("peer", 3000)
-    assert (none.peer, none.theirs) == ("weak", None)
-    assert "never" in none.note
 
 
 def test_our_store_answers_as_the_protocol_says(tmp_path):

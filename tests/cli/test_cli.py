@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import types
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,14 @@ from likewise import errors
 from likewise.cli.app import app, run
 from likewise.cli.failures import EXIT_CODES, report
 from likewise.encode import ENCODERS
+from likewise.index import WarmReport
+from likewise.index._compiled.processor import INSTRUCTION_SETS
 from likewise.metrics import METRICS
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = """
     demo create import search get delete info recall check repair compact snapshot restore export
+    warm
 """.split()  # noqa: SIM905
 
 
@@ -506,6 +510,22 @@ def test_every_command_is_registered() -> None:
 
     group: Any = typer.main.get_command(app)
     assert sorted(group.commands) == sorted(COMMANDS)
+
+
+def test_warm(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    report = shell.json("warm")
+    assert report["instructions"] in INSTRUCTION_SETS
+    assert report["compiled"] >= 0
+    out = shell("warm")
+    assert f"instructions\t{report['instructions']}\n" in out
+    assert "nothing to do" in shell.err, "it was done a moment ago"
+    problem = WarmReport(None, "plain", 3, 1.0, "compiled kernels cannot be kept")
+    monkeypatch.setattr("likewise.index.warm", lambda progress: problem)
+    shell("warm")
+    assert shell.err == "warning: compiled kernels cannot be kept\n"
+    monkeypatch.setattr("likewise.index.warm", lambda progress: replace(problem, problem=""))
+    shell("warm")
+    assert shell.err == "compiled 3 kernels in 1.0 s\n"
 
 
 def test_demo_hands_its_arguments_over(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,7 +21,7 @@ def line(*distances):
 def test_curve_is_levelled_to_be_monotone():
     truth = [line(1, 2, 3, 4)] * 40
     answers = {1: line(1, 9, 9, 9), 2: line(1, 2, 3, 9), 4: line(1, 2, 9, 9), 8: line(1, 2, 3, 4)}
-    curve = measure(lambda effort: [answers[effort]] * 40, truth, [1, 2, 4, 8], [1, 4])
+    curve = measure(lambda effort, depth: [answers[effort]] * 40, truth, [1, 2, 4, 8], [1, 4])
     assert [row[1] for row in curve.recall] == [0.25, 0.5, 0.5, 1.0]
     assert (np.diff(curve.lower, axis=0) >= 0).all()
     assert (np.array(curve.lower) <= np.array(curve.recall)).all()
@@ -88,6 +88,6 @@ def test_costs_are_measured_quickly_and_kept():
 def test_load_refuses_an_unknown_kind(tmp_path):
     from likewise._arrays import save_arrays
 
-    save_arrays(tmp_path / "file", {}, {"index": "tree"})
+    save_arrays(tmp_path / "file", {}, {"index": "trie"})
     with pytest.raises(InvalidFile, match="exact, graph"):
         load(tmp_path / "file")

@@ -8,7 +8,7 @@ from replications import __main__ as command
 from replications.data import DataFolder, MissingData
 from replications.protocol import Outcome, Paper, Progress, Replication, Table, Verdict
 from replications.registry import REPLICATIONS
-from replications.report import Run, report
+from replications.report import Run, renewed, report
 
 
 def example(needs=(), seen=None):
@@ -69,7 +69,16 @@ def test_quick_needs_no_data(seen, capsys):
     assert "says nothing about the claim" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("arguments", [[], ["example", "--all"], ["--all", "--quick"], ["nothing"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["example", "--all"],
+        ["--all", "--quick"],
+        ["nothing"],
+        ["example", "--renew", "--quick"],
+    ],
+)
 def test_wrong_arguments_are_refused(seen, arguments, capsys):
     with pytest.raises(SystemExit) as refused:
         command.main(arguments)
@@ -107,3 +116,35 @@ def test_progress_says_how_far_and_how_long():
     progress.started -= 10
     progress.step(1, 4, "first")
     assert "[1/4]   10 s, about 30 s left: first" in lines[0]
+
+
+def named(name, seconds):
+    base = example()
+    replication = Replication(name, base.paper, base.claim, base.rule, (), base.run)
+    return Run(replication, base.run(None), seconds, 0)
+
+
+def test_a_section_is_renewed_and_the_others_stay():
+    names = ["first", "second", "third"]
+    old = report([named("first", 1.0), named("third", 3.0)])
+    inserted = renewed(old, named("second", 2.0), names)
+    assert inserted == report([named(n, s) for n, s in zip(names, (1.0, 2.0, 3.0), strict=True)])
+    again = renewed(inserted, named("third", 9.0), names)
+    assert again == inserted.replace("3 s, seed 0", "9 s, seed 0")
+
+
+def test_a_section_of_another_day_says_so():
+    old = report([named("first", 1.0)], day=date(2020, 1, 2))
+    text = renewed(old, named("second", 2.0), ["first", "second"])
+    assert text.count("Machine: ") == 2
+    assert text.index("2020-01-02") < text.index("## first") < text.rindex("Machine: ")
+
+
+def test_renew_writes_one_section(seen, tmp_path, capsys):
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "rows.csv").touch()
+    path = tmp_path / "report.md"
+    path.write_text(report([]))
+    assert command.main(["example", "--renew", "--output", str(path)]) == 0
+    assert "## example" in path.read_text()
+    assert "renewed example" in capsys.readouterr().out

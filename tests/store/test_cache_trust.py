@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ import numpy as np
 import pytest
 
 import likewise as lw
+from likewise._arrays import open_arrays, save_arrays
 from likewise.errors import CacheWarning, InvalidArgument, StorageFailed
+from likewise.index.base import FILE_FORMAT
 from likewise.store import sealing, view
 from likewise.store.manifest import read_manifest, write_manifest
 from tests.store.small import GRAPH_FIRST, GRAPH_ROWS, TAIL_ROWS, shrink
@@ -199,18 +202,91 @@ def test_rows_of_an_interrupted_search_are_not_seen_twice(
         assert nearest(collection, rows(5, 3)[4]) == "3-4"
 
 
-def test_a_graph_that_its_library_cannot_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = sealed(tmp_path / "c", 1)
+def rewritten(path: Path, **attributes: Any) -> dict[str, np.ndarray]:
+    """Write the graph file again, sound by its checksums; gives the arrays to change before."""
     (file,) = (path / "cache").glob("*.graph")
-    data = file.read_bytes()
-    file.write_bytes(data.replace(b"IHN", b"XXX"))
-    from likewise.store import segments
+    content, size = open_arrays(file), file.stat().st_size
+    kept = {name: array.copy() for name, array in content.arrays.items()}
+    for name, change in attributes.items():
+        if name in kept:
+            kept[name][:] = change
+    header = {name: change for name, change in attributes.items() if name not in kept}
+    save_arrays(file, kept, {**content.attributes, **header})
+    assert file.stat().st_size == size, "the manifest would call it damaged"
+    return kept
 
-    monkeypatch.setattr(segments, "VERIFIED_AT_OPEN", 0)  # as for a large file
+
+def test_a_graph_whose_arrays_do_not_belong_together(tmp_path: Path) -> None:
+    path = sealed(tmp_path / "c", 1)
+    rewritten(path, entries=2 * GRAPH_ROWS)
     with lw.open(path, read_only=True) as collection, pytest.warns(CacheWarning, match="damaged"):
         assert nearest(collection, rows(5, 1)[4]) == "1-4"
+
+
+def test_links_that_lead_nowhere_end_no_process(tmp_path: Path) -> None:
+    path = sealed(tmp_path / "c", 1)
+    links = rewritten(path)["links"]
+    links[:] = 10**9  # as in a large file, which is not read whole when it is opened
+    rewritten(path, links=links)
+    with lw.open(path, costs=GRAPH_FIRST) as collection:
+        right = collection.search(rows(5, 1)[4]["vector"], exact=True).ids
+        assert collection.search(rows(5, 1)[4]["vector"]).ids == right
+        assert {finding.code for finding in collection.check()} == {"unreachable_rows"}
+        assert collection.repair().remaining == []
+        assert nearest(collection, rows(5, 1)[4]) == "1-4"
+
+
+def older(path: Path) -> Path:
+    """The collection with its graph as an older version of Likewise would have left it."""
+    rewritten(path, format=1)
+    return path
+
+
+def test_an_index_of_an_older_format_is_stale_and_no_damage(tmp_path: Path) -> None:
+    path = older(sealed(tmp_path / "c", 1))
+    with lw.open(path, read_only=True) as collection:  # a warning would be an error here
+        assert nearest(collection, rows(5, 1)[4]) == "1-4"
+        assert collection.info()["segments"][0]["indexes"] == {"dense": "exact"}
+        assert collection.info()["segments"][0]["damaged"] == []
+        assert collection.check() == []
+
+
+@pytest.mark.parametrize("how", ["seal", "repair", "compact"])
+def test_the_writer_builds_an_index_of_an_older_format_anew(tmp_path: Path, how: str) -> None:
+    path = older(sealed(tmp_path / "c", 1))
+    with lw.open(path, costs=GRAPH_FIRST) as collection:
+        assert nearest(collection, rows(5, 1)[4]) == "1-4"
+        getattr(collection, how)()
+        assert collection.info()["segments"][0]["indexes"] == {"dense": "graph"}
+        assert collection.search(rows(5, 1)[4]["vector"]).info.strategy == "graph"
+        assert collection.check() == []
+    (file,) = (path / "cache").glob("*.graph")
+    assert open_arrays(file).attributes["format"] == FILE_FORMAT
+
+
+def test_the_first_commit_has_an_index_of_an_older_format_built_anew(tmp_path: Path) -> None:
+    path = older(sealed(tmp_path / "c", 1))
+    with lw.open(path, costs=GRAPH_FIRST) as collection:
+        collection.add(rows(1, 2))
+        deadline = time.monotonic() + 20
+        while collection.info()["segments"][0]["indexes"] != {"dense": "graph"}:
+            assert time.monotonic() < deadline, "nobody built it"
+            time.sleep(0.01)
+        assert nearest(collection, rows(5, 1)[4]) == "1-4"
+
+
+def test_a_small_index_of_an_older_format_is_stale_too(tmp_path: Path) -> None:
+    # Without a graph before or after, only its age says that it is to be written anew.
+    path = sealed(tmp_path / "c", 1, GRAPH_ROWS // 2)
+    (file,) = (path / "cache").glob("*.exact")
+    content = open_arrays(file)
+    kept = {name: array.copy() for name, array in content.arrays.items()}
+    save_arrays(file, kept, {**content.attributes, "format": 1})
+    with lw.open(path) as collection:
+        assert nearest(collection, rows(5, 1)[4]) == "1-4"
+        collection.seal()
+        (file,) = (path / "cache").glob("*.exact")
+        assert open_arrays(file).attributes["format"] == FILE_FORMAT
 
 
 def test_a_manifest_survives_being_written_and_read(tmp_path: Path) -> None:

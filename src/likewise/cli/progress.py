@@ -53,9 +53,14 @@ class Bar:
         if self._bar is not None:
             total = None if fraction is None else 1.0
             self._bar.update(self._task, completed=fraction or 0, total=total, amount=f"{done:,}")
-        elif not self.quiet and time.monotonic() - self._spoken >= _SECONDS_BETWEEN_LINES:
+        elif self._is_worth_a_line(done):
             self._spoken = time.monotonic()
             print(self._line(done, fraction), file=sys.stderr)
+
+    def _is_worth_a_line(self, done: int) -> bool:
+        if self.quiet or done == 0:  # what must come first speaks for itself
+            return False
+        return time.monotonic() - self._spoken >= _SECONDS_BETWEEN_LINES
 
     def _line(self, done: int, fraction: float | None) -> str:
         if not fraction:

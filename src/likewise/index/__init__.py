@@ -10,14 +10,21 @@ from typing import Any
 
 from likewise._arrays import open_arrays
 from likewise.errors import InvalidFile
-from likewise.index.base import Index, IndexPlan
+from likewise.index._compiled import WarmReport, warm
+from likewise.index.base import FILE_FORMAT, Index, IndexPlan
+from likewise.index.choosing import Recommendation, recommend
 from likewise.index.exact import Exact
 from likewise.index.graph import Graph
+from likewise.index.hashing import Hash
+from likewise.index.inverted import Inverted
 from likewise.index.planner import CostModel, Plan, choose
 from likewise.index.recall import RecallCurve
 from likewise.index.scanning import PreparedRows, Scan, prepare, scan
+from likewise.index.tree import Tree
 
-INDEXES: dict[str, type[Index]] = {"exact": Exact, "graph": Graph}
+INDEXES: dict[str, type[Index]] = {
+    index.name: index for index in (Exact, Graph, Inverted, Hash, Tree)
+}
 
 
 def load(path: str | Path, **options: Any) -> Index:
@@ -40,19 +47,46 @@ def load(path: str | Path, **options: Any) -> Index:
     return INDEXES[kind].load(path, **options)
 
 
+def is_current(path: str | Path) -> bool:
+    """Whether the index in ``path`` is of a kind and format that `load` takes.
+
+    A file of another version of Likewise is not: build the index again from its rows.
+
+    Raises:
+        DamagedFile: cut short or overwritten.
+
+    Cost: the header is read.
+
+    Example:
+        >>> Exact("euclidean").fit([[0, 0], [3, 4]]).save("two.index")
+        >>> is_current("two.index")
+        True
+    """
+    header = open_arrays(Path(path)).attributes
+    return header.get("index") in INDEXES and header.get("format") == FILE_FORMAT
+
+
 __all__ = [
     "INDEXES",
     "CostModel",
     "Exact",
     "Graph",
+    "Hash",
     "Index",
     "IndexPlan",
+    "Inverted",
     "Plan",
     "PreparedRows",
     "RecallCurve",
+    "Recommendation",
     "Scan",
+    "Tree",
+    "WarmReport",
     "choose",
+    "is_current",
     "load",
     "prepare",
+    "recommend",
     "scan",
+    "warm",
 ]

@@ -1,102 +1,146 @@
-"""The state of a graph index: which rows are linked, which wait, and how well it finds."""
+"""The state of a graph index: its net, which rows wait, and how well it finds."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from likewise.index._formulas import exact_distances
-from likewise.index._hnsw import Hnsw, scale_for
-from likewise.index._rows import Float32Array
-from likewise.index.base import Progress
+from likewise.index._compiled.values import SCANNED
+from likewise.index._loops import is_compiled
+from likewise.index._net import Net
+from likewise.index._protocol import Progress
+from likewise.index._walking import SHALLOWEST, Ask, Walker, flat
 from likewise.index.planner import CostModel
 from likewise.index.recall import RecallCurve, depths_for, measure
-from likewise.index.scanning import PreparedRows, best_of, scan
+from likewise.index.scanning import PreparedRows, scan
 from likewise.results import Row
+from likewise.vectors import Float32Array
 
 IdArray = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
 
-#: Rows kept back to ask with, and the fewest that say anything.
-HELD_OUT, FEWEST_QUERIES = 256, 32
+#: Rows kept back to ask with, the share of all that they are at most, and the fewest that say
+#: anything.
+HELD_OUT, HELD_OUT_SHARE, FEWEST_QUERIES = 256, 1 / 8, 32
 #: The list lengths measured.
-EFFORTS = (16, 32, 64, 96, 128, 192, 256, 512, 1024)
-#: Rows inserted between two looks at progress and at Ctrl-C.
-CHUNK = 1000
+EFFORTS = (16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 1024)
 #: The curve is measured again when this share of the graph is new.
 STALE = 0.2
+#: The stopping rule may cost a row for so many queries, divided by the effort: the more is
+#: spent, the less may be lost.
+HARMED = 0.16
+#: What fewer queries than this did not need, others may: then no walk ends early.
+FEWEST_FOR_STOPS = 128
+#: Queries asked one by one, for the time that one takes.
+TIMED = 32
 
 
 @dataclass(slots=True)
 class Links:
-    """A graph over some of the rows.
+    """A net over some of the rows, and what is known of it.
 
     Attributes:
-        hnsw: the graph; its places count insertions.
-        order: (places,) the position of the row at each place.
-        waiting: positions of rows not in the graph, ascending; they are scanned.
+        net: the graph.
         costs: the planner's constants.
         curve: measured recall, if it was measured.
         measured_at: rows in the graph when it was.
         clocked: whether searches are timed for ``costs``; not when those were given.
         visited: distances that the graph computes for a query, by effort: the mean of those
             asked when the curve was measured.
-        stranded: positions of rows in the graph that no path leads to; they are scanned too.
+        stops: the stopping ratio by effort, from the same queries.
+        usual: by depth, the distance of the true row at that depth beyond which a query is not
+            like those; a product counts for a query of length 1.
     """
 
-    hnsw: Hnsw
-    waiting: IdArray
+    net: Net
     costs: CostModel
-    order: IdArray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     curve: RecallCurve | None = None
     measured_at: int = 0
     clocked: bool = True
     visited: dict[int, float] = field(default_factory=dict)
-    stranded: IdArray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
-    _lost: BoolArray = field(default_factory=lambda: np.empty(0, dtype=np.bool_))
+    stops: dict[int, float] = field(default_factory=dict)
+    usual: dict[int, float] = field(default_factory=dict)
+    _walker: Walker | None = None
 
     @property
     def stale(self) -> bool:
         """Whether enough is new that the curve should be measured again."""
-        return len(self.order) > (1 + STALE) * self.measured_at
+        return self.net.linked > (1 + STALE) * self.measured_at
 
-    def insert(self, rows: Float32Array, positions: IdArray, progress: Progress | None) -> None:
-        """Link ``positions`` chunk by chunk. After Ctrl-C the rest still waits, and is scanned."""
-        for start in range(0, len(positions), CHUNK):
-            chunk = positions[start : start + CHUNK]
-            planned = np.concatenate([self.order, chunk])
-            try:
-                self.hnsw.insert(rows[chunk])
-            finally:  # what the graph holds is the truth
-                self.order = planned[: len(self.hnsw)]
-                self.waiting = np.setdiff1d(self.waiting, self.order, assume_unique=True)
-            if progress is not None:
-                progress(len(self.order), len(self.order) + len(self.waiting))
-        self.stranded = self.find_stranded()
-        self._lost = np.isin(self.order, self.stranded)
+    @property
+    def waiting(self) -> IdArray:
+        """Slots, ascending, that are not in the graph yet."""
+        if self.net.linked == self.net.codes.count:
+            return _NONE
+        missing: IdArray = np.flatnonzero(~self.net.joined)
+        return missing
 
     @property
     def beside(self) -> IdArray:
-        """Positions, ascending, that the graph does not answer for: to be scanned."""
-        if not len(self.stranded):
+        """Slots, ascending, that the graph does not answer for: to be scanned."""
+        if not len(self.net.stranded):
             return self.waiting
-        return np.union1d(self.waiting, self.stranded)
+        return np.union1d(self.waiting, self.net.stranded)
 
-    def find_stranded(self) -> IdArray:
-        """Positions of rows in the graph that no path leads to. Cost: one walk over the links."""
-        return np.sort(self.order[self.hnsw.unreachable()])
+    def insert(
+        self, rows: Float32Array, order: IdArray, jobs: int, progress: Progress | None
+    ) -> None:
+        """Link the slots of ``order``, in that order. After Ctrl-C the rest still waits."""
+        self._walker = None
+        self.net.insert(rows, order, jobs, progress, self.net.codes.count)
 
-    def nearest(self, queries: Float32Array, effort: int, count: int, jobs: int) -> list[IdArray]:
-        """For each query the positions of up to ``count`` near rows."""
-        places = self.hnsw.nearest(queries, effort, count, jobs)
-        if len(self.stranded):  # the upper levels may have led there all the same
-            if len(self._lost) != len(self.order):
-                self._lost = np.isin(self.order, self.stranded)
-            places = [p[~self._lost[p]] for p in places]
-        return [self.order[p] for p in places]
+    def forget_walker(self) -> None:
+        """The net is about to change, or has."""
+        self._walker = None
+
+    def kept(self, keep: IdArray, jobs: int) -> Links:
+        """The same of the slots ``keep`` (ascending) alone, renumbered; this stays as it is."""
+        net = self.net.kept(keep, jobs)
+        share = net.linked / max(1, self.net.linked)
+        measured_at = round(share * self.measured_at)
+        return replace(self, net=net, measured_at=measured_at, _walker=None)
+
+    def walker(self, prepared: PreparedRows) -> Walker:
+        """For searches of the net as it is now."""
+        walker = self._walker
+        if walker is None:
+            walker = self._walker = Walker(self.net, prepared.rows)
+        return walker
+
+    @property
+    def most_queries(self) -> int:
+        """How many rows are asked with; few where each answer takes plain loops."""
+        return HELD_OUT if is_compiled(self.net.codes.metric) else FEWEST_QUERIES
+
+    def stop_at(self, effort: int) -> float:
+        """The stopping ratio for a list of this length; 0, which is never, where unknown."""
+        larger = [known for known in self.stops if known >= effort]
+        return self.stops[min(larger)] if larger else 0.0
+
+    def limit(self, k: int) -> float:
+        """The `comparable` distance of a k-th row beyond which a query is a strange one.
+
+        Strange is what is unlike the queries asked when the curve was measured.
+        """
+        depths = [depth for depth in self.usual if depth >= k]
+        return self.usual[min(depths)] if depths else np.inf
+
+    def comparable(
+        self, queries: Float32Array, distances: npt.NDArray[np.float64]
+    ) -> npt.NDArray[np.float64]:
+        """(b,) a distance a query, such that the length of a query plays no part for dot."""
+        if self.net.codes.metric.name != "dot":
+            return distances
+        wide = queries.astype(np.float64)
+        lengths = np.sqrt(np.vecdot(wide, wide)).clip(np.finfo(np.float64).tiny)
+        scaled: npt.NDArray[np.float64] = distances / lengths
+        return scaled
+
+    # -- measuring -----------------------------------------------------------------------
 
     def measure(
         self,
@@ -107,106 +151,138 @@ class Links:
         held_out: bool,
         asked_by_users: Float32Array | None = None,
     ) -> None:
-        """Measure the curve, and the time of each effort unless it was given.
+        """Measure the stopping ratios, the curve, and the time of each effort unless given.
 
-        ``queries`` are positions of rows; with ``held_out`` they are not in the graph, else
-        each is left out of its own answer. Where users' own queries are known, the curve is
-        the worse of the two at every point.
+        ``queries`` are slots; with ``held_out`` they are not in the graph, else each is left
+        out of its own answer. Where users' own queries are known, the curve is the worse of
+        the two at every point.
         """
+        codes = self.net.codes
         asked = prepared.rows[queries]
-        queries, asked = queries[usable := self.hnsw.takes(asked)], asked[usable]
+        queries, asked = queries[usable := codes.takes(asked)], asked[usable]
         if len(queries) == 0:
             return
-        curve = self._curve(prepared, queries, asked, jobs, held_out=held_out)
+        nobody = None if held_out else queries
+        samples = [(asked, nobody)]
         if asked_by_users is not None:
-            theirs = asked_by_users[self.hnsw.takes(asked_by_users)]
+            theirs = asked_by_users[codes.takes_queries(asked_by_users)]
             if len(theirs) >= FEWEST_QUERIES:
-                nobody = np.full(len(theirs), -1, dtype=np.int64)
-                curve = curve.worst(self._curve(prepared, nobody, theirs, jobs, held_out=held_out))
-        self.curve = curve
-        self.measured_at = len(self.order)
+                samples.append((theirs, None))
+        known = EFFORTS if is_compiled(codes.metric) else EFFORTS[::3]
+        efforts = [e for e in known if e == known[0] or e <= self.net.linked]
+        self.usual = {}
+        self._measure_stops(prepared, [asked for asked, _ in samples], efforts, jobs)
+        curves = [self._curve(prepared, asked, own, efforts, jobs) for asked, own in samples]
+        self.curve = curves[0] if len(curves) == 1 else curves[0].worst(curves[1])
+        self.measured_at = self.net.linked
+        if self.clocked:
+            self._measure_seconds(prepared, asked, efforts)
+
+    def _measure_stops(
+        self,
+        prepared: PreparedRows,
+        samples: list[Float32Array],
+        efforts: list[int],
+        jobs: int,
+    ) -> None:
+        self.stops = {}
+        if len(samples[0]) < FEWEST_FOR_STOPS:
+            return
+        walker = self.walker(prepared)
+        for effort in efforts:
+            ask = Ask(min(SHALLOWEST, self.net.linked), effort)
+            ratios = [walker.find(asked, ask, jobs, ratios=True).ratios for asked in samples]
+            unharmed = 1 - HARMED / effort
+            self.stops[effort] = max(float(np.quantile(some, unharmed)) for some in ratios)
 
     def _curve(
         self,
         prepared: PreparedRows,
-        queries: IdArray,
         asked: Float32Array,
+        own: IdArray | None,
+        efforts: list[int],
         jobs: int,
-        *,
-        held_out: bool,
     ) -> RecallCurve:
-        own = 0 if held_out else 1
-        depths = depths_for(len(self.order) - own)
-        linked = np.sort(self.order)
-        found = scan(prepared, asked, depths[-1] + own, None, linked, n_jobs=jobs).rows
-        truth = found if held_out else [_without(r, q) for r, q in zip(found, queries, strict=True)]
-        efforts = [e for e in EFFORTS if e == EFFORTS[0] or e <= len(self.order)]
-        timed: dict[int, float] = {}
+        extra = 0 if own is None else 1
+        depths = depths_for(self.net.linked - extra)
+        linked = np.flatnonzero(self.net.joined)
+        truth = scan(prepared, asked, depths[-1] + extra, None, linked, n_jobs=jobs).rows
+        self._note_usual(asked, truth if own is None else _without(truth, own), depths)
+        walker = self.walker(prepared)
 
-        def search(effort: int) -> list[Row]:
-            before, start = self.hnsw.distances_computed(), time.perf_counter()
-            lists = self.nearest(asked, effort, min(effort, len(self.order)), 1)
-            timed[effort] = (time.perf_counter() - start) / len(queries)
-            self.visited[effort] = (self.hnsw.distances_computed() - before) / len(queries)
-            answers = [self._ranked(prepared, q, p) for q, p in zip(asked, lists, strict=True)]
-            if held_out:
-                return answers
-            return [_without(r, q) for r, q in zip(answers, queries, strict=True)]
+        def search(effort: int, depth: int) -> list[Row]:
+            ask = Ask(depth + extra, effort, self.stop_at(effort))
+            found = walker.find(asked, ask, jobs)
+            if depth <= SHALLOWEST:
+                self.visited[effort] = float(found.notes[:, SCANNED].mean())
+            ids, distances, offsets = flat(found)
+            rows = [
+                Row(ids[start:stop], distances[start:stop])
+                for start, stop in pairwise(offsets.tolist())
+            ]
+            return rows if own is None else _without(rows, own)
 
-        curve = measure(search, truth, efforts, depths)
-        if self.clocked:
-            # A larger effort is never cheaper; a busy machine may make it look so.
-            seconds = np.maximum.accumulate([timed[e] for e in efforts]).tolist()
-            self.costs = self.costs.with_graph(dict(zip(efforts, seconds, strict=True)))
-        return curve
+        return measure(search, truth if own is None else _without(truth, own), efforts, depths)
 
-    def _ranked(self, prepared: PreparedRows, query: Float32Array, ids: IdArray) -> Row:
-        distances = exact_distances(prepared.metric, prepared.rows[ids], query)
-        return best_of(ids, distances, None, None)
+    def _note_usual(self, asked: Float32Array, truth: list[Row], depths: tuple[int, ...]) -> None:
+        for depth in depths:
+            reach = np.array([row.distances[min(depth, len(row.distances)) - 1] for row in truth])
+            reach = self.comparable(asked, reach)
+            # As far beyond the farthest as that is from the middle: hardly ever one of them.
+            limit = 2 * float(reach.max()) - float(np.median(reach))
+            self.usual[depth] = max(limit, self.usual.get(depth, -np.inf))
+
+    def _measure_seconds(
+        self, prepared: PreparedRows, asked: Float32Array, efforts: list[int]
+    ) -> None:
+        walker, timed = self.walker(prepared), {}
+        few = [asked[i : i + 1] for i in range(min(TIMED, len(asked)))]
+        for effort in efforts:
+            ask = Ask(min(SHALLOWEST, self.net.linked), effort, self.stop_at(effort))
+            spent = []
+            for query in few:
+                start = time.perf_counter()
+                walker.find(query, ask)
+                spent.append(time.perf_counter() - start)
+            timed[effort] = float(np.median(spent))
+        # A larger effort is never cheaper; a busy machine may make it look so.
+        seconds = np.maximum.accumulate([timed[e] for e in efforts]).tolist()
+        self.costs = self.costs.with_graph(dict(zip(efforts, seconds, strict=True)))
+
+    # -- files ---------------------------------------------------------------------------
+
+    def to_dict(self) -> dict[str, Any]:
+        """What a file keeps beside the arrays of the net."""
+        return {
+            "net": self.net.to_dict(),
+            "costs": self.costs.to_dict(),
+            "clocked": self.clocked,
+            "curve": None if self.curve is None else self.curve.to_dict(),
+            "measured_at": self.measured_at,
+            "visited": {str(effort): count for effort, count in self.visited.items()},
+            "stops": {str(effort): ratio for effort, ratio in self.stops.items()},
+            "usual": {str(depth): reach for depth, reach in self.usual.items()},
+        }
+
+    @classmethod
+    def from_dict(cls, net: Net, values: dict[str, Any]) -> Links:
+        """The inverse of `to_dict`."""
+        return cls(
+            net,
+            CostModel.from_dict(values["costs"]),
+            None if values["curve"] is None else RecallCurve.from_dict(values["curve"]),
+            values["measured_at"],
+            values["clocked"],
+            {int(effort): count for effort, count in values["visited"].items()},
+            {int(effort): ratio for effort, ratio in values["stops"].items()},
+            {int(depth): reach for depth, reach in values["usual"].items()},
+        )
 
 
-def new_links(
-    prepared: PreparedRows, random_state: int, costs: CostModel, *, clocked: bool
-) -> Links:
-    """No row linked yet, all waiting."""
-    peak = 0.0 if prepared.summary is None else prepared.summary.peak
-    if prepared.summary is None and len(prepared.rows):
-        peak = float(np.abs(prepared.rows).max())
-    name = prepared.metric.name
-    hnsw = Hnsw(prepared.rows.shape[1], name, random_state, scale_for(name, peak))
-    waiting = np.arange(len(prepared.rows), dtype=np.int64)
-    return Links(hnsw, waiting, costs, clocked=clocked)
+_NONE = np.empty(0, dtype=np.int64)
 
 
-def sample(
-    rows: Float32Array, positions: IdArray, count: int, seed: int, keys: IdArray | None
-) -> IdArray:
-    """``count`` of ``positions``, drawn by a hash of the key or of the row itself.
-
-    Whether a row is drawn depends on what it is, not on its number or on its neighbours in
-    the file. ``keys`` (n,) are integers by position. Cost: one pass over the rows.
-    """
-    if keys is not None:
-        hashed = keys[positions].astype(np.uint64)
-    else:
-        hashed = np.empty(len(positions), dtype=np.uint64)
-        odd = np.random.default_rng(7).integers(0, 2**63, rows.shape[1], dtype=np.uint64) * 2 + 1
-        for start in range(0, len(positions), 4096):
-            block = rows[positions[start : start + 4096]].view(np.uint32).astype(np.uint64)
-            hashed[start : start + 4096] = (block * odd).sum(axis=1, dtype=np.uint64)
-    mixed = _mix(hashed ^ _mix(np.array([seed], dtype=np.uint64)))
-    chosen: IdArray = np.sort(positions[np.lexsort((positions, mixed))[:count]])
-    return chosen
-
-
-def _mix(x: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    # The finaliser of SplitMix64 (G. Steele, D. Lea, C. Flood, 2014).
-    x = x + np.uint64(0x9E3779B97F4A7C15)
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))
-
-
-def _without(row: Row, position: int) -> Row:
-    keep = row.ids != position
-    return Row(row.ids[keep], row.distances[keep])
+def _without(rows: list[Row], own: IdArray) -> list[Row]:
+    """Each query's own row left out of its answer."""
+    kept = [row.ids != slot for row, slot in zip(rows, own.tolist(), strict=True)]
+    return [Row(row.ids[k], row.distances[k]) for row, k in zip(rows, kept, strict=True)]

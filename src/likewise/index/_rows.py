@@ -18,12 +18,24 @@ class GrowingRows:
     """(n, dim) float32 rows; `extend` costs O(new rows) on average, by doubling.
 
     Rows that may be written to are copied, so that nobody changes them from outside;
-    read-only ones (a memory-mapped file) are used where they lie until something is added.
+    read-only ones (a memory-mapped file) are used where they lie until something is added, if
+    they lie in C order: compiled loops know no other.
     """
 
     def __init__(self, rows: Float32Array) -> None:
-        self._buffer = rows.copy() if rows.flags.writeable else rows
+        if rows.flags.writeable:
+            self._buffer = np.array(rows, order="C")
+        else:
+            self._buffer = np.require(rows, requirements=("C", "A", "E"))
         self._count = len(rows)
+
+    def __len__(self) -> int:
+        return self._count
+
+    @property
+    def dim(self) -> int:
+        """Numbers in a row."""
+        return int(self._buffer.shape[1])
 
     @property
     def array(self) -> Float32Array:
@@ -33,6 +45,15 @@ class GrowingRows:
     def cut(self, count: int) -> None:
         """Forget all but the first ``count`` rows, such as those of an interrupted `extend`."""
         self._count = min(self._count, count)
+
+    def kept(self, keep: npt.NDArray[np.int64]) -> GrowingRows:
+        """The rows at ``keep`` (ascending) alone, in memory of their own; these stay as they are.
+
+        Cost: the bytes that are kept.
+        """
+        rows = self.array[keep]
+        rows.flags.writeable = False  # nobody else has them: no second copy
+        return GrowingRows(rows)
 
     def extend(self, rows: Float32Array) -> None:
         """Append ``rows`` (m, dim)."""

@@ -1,8 +1,8 @@
 """Filtered and ranged search in a graph, by lists that widen until they are enough.
 
-The graph is searched without the filter, and what passes is kept. An answer is accepted
-when the list holds k passing rows (or reaches beyond the radius) and the measured recall at
-the depth it had to go to meets the target: so a filter that avoids the query's
+The list holds rows that pass the filter and rows that do not; those that pass are the answer.
+It is accepted when the list holds k of them (or reaches beyond the radius) and the measured
+recall at the depth it had to go to meets the target: so a filter that avoids the query's
 neighbourhood asks for a long list, and in the end for an exact scan, and never for luck.
 """
 
@@ -13,26 +13,41 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from likewise.index._formulas import exact_distances
+from likewise.index._compiled.values import COUNT, DEPTH, SCANNED
+from likewise.index._compiled.values import Found as Walked
 from likewise.index._links import IdArray, Links
-from likewise.index._rows import Float32Array
-from likewise.index.scanning import PreparedRows, best_of
+from likewise.index._walking import Ask
+from likewise.index.recall import RecallCurve
+from likewise.index.scanning import PreparedRows
 from likewise.results import Row
+from likewise.vectors import Float32Array
 
-#: More than k rows are ranked again, since float32 may have swapped the last ones.
-SPARE = 8
+#: Queries are asked in blocks for whose answers so many rows are set aside: all within a radius
+#: of very many queries would not fit into memory at once.
+BLOCK = 1 << 22
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What every query of a call wants of the graph: ``k`` rows of those in ``mask``, nearer
-    than ``radius``, at ``recall``, before an effort would cost ``budget`` seconds."""
+    """What every query of a call wants of the graph.
+
+    Attributes:
+        k, radius, mask, span: as in `Ask`.
+        recall: the share of the true neighbours to find.
+        budget: an effort that costs more seconds is not tried.
+        forced: where the effort was asked for, the recall to report: what one search finds is
+            the answer, if it is k rows or there is a radius.
+        distances: after which a walk ends.
+    """
 
     k: int | None
     radius: float | None
     mask: npt.NDArray[np.bool_] | None
+    span: tuple[int, int] | None
     recall: float
     budget: float
+    forced: float | None
+    distances: int
 
 
 @dataclass(slots=True)
@@ -54,19 +69,18 @@ def widen(
 ) -> Found:
     """Search at ``effort`` and, for the queries that are not satisfied, at larger ones."""
     found = Found([None] * len(queries), [0.0] * len(queries))
-    curve = links.curve
-    open_: IdArray = np.flatnonzero(links.hnsw.takes(queries))
+    curve, walker = links.curve, links.walker(prepared)
+    open_: IdArray = np.arange(len(queries))
     current: int | None = effort
     while current is not None and curve is not None and len(open_):
-        count = _list_length(wanted, current, len(links.order))
-        lists = links.nearest(queries[open_], current, count, jobs)
-        found.scanned += round(links.visited.get(current, current) * len(open_))
-        for query, ids in zip(open_, lists, strict=True):
-            row, depth = _judge(prepared, queries[query], ids, wanted)
-            if row is not None and curve.lower_at(current, depth) >= wanted.recall:
-                found.rows[query] = row
-                found.recalls[query] = curve.recall_at(current, depth)
-        open_ = np.array([q for q in open_ if found.rows[q] is None], dtype=np.int64)
+        ask = _ask(links, wanted, current)
+        height = max(1, BLOCK // walker.width(ask))
+        for start in range(0, len(open_), height):
+            some = open_[start : start + height]
+            _take(found, some, walker.find(queries[some], ask, jobs), curve, current, wanted)
+        open_ = np.array([i for i in open_.tolist() if found.rows[i] is None], dtype=np.int64)
+        if wanted.forced is not None:
+            break
         current = curve.next_effort(current)
         if current is not None and links.costs.graph_seconds(current, queries.shape[1]) > (
             wanted.budget
@@ -75,32 +89,45 @@ def widen(
     return found
 
 
-def _list_length(wanted: Wanted, effort: int, linked: int) -> int:
-    if wanted.k is not None and wanted.mask is None and wanted.radius is None:
-        return min(effort, wanted.k + SPARE, linked)
-    return min(effort, linked)
+def _ask(links: Links, wanted: Wanted, effort: int) -> Ask:
+    everything = wanted.mask is None and wanted.span is None and wanted.radius is None
+    return Ask(
+        wanted.k,
+        effort,
+        stop=links.stop_at(effort) if everything else 0.0,
+        radius=wanted.radius,
+        mask=wanted.mask,
+        span=wanted.span,
+        budget=wanted.distances,
+    )
 
 
-def _judge(
-    prepared: PreparedRows, query: Float32Array, ids: IdArray, wanted: Wanted
-) -> tuple[Row | None, int]:
-    """The answer in a list and the depth it was found at; None when the list is too short."""
-    if len(ids) == 0:
-        return None, 0
-    ranks = np.arange(len(ids)) if wanted.mask is None else np.flatnonzero(wanted.mask[ids])
-    if wanted.k is not None:
-        ranks = ranks[: wanted.k + SPARE]
-    kept = ids[ranks]
-    distances = exact_distances(prepared.metric, prepared.rows[kept], query)
-    row = best_of(kept, distances, wanted.k, wanted.radius)
-    full = wanted.k is not None and len(row.ids) >= wanted.k
-    if full and wanted.k is not None:
-        return row, int(ranks[wanted.k - 1]) + 1
-    if wanted.radius is None:
-        return None, 0
-    last = exact_distances(prepared.metric, prepared.rows[ids[-1:]], query)
-    if last[0] <= wanted.radius:
-        return None, 0
-    # All that lies before the first row beyond the radius had to be found.
-    every = exact_distances(prepared.metric, prepared.rows[ids], query)
-    return row, max(1, int(np.count_nonzero(every <= wanted.radius)))
+def _take(
+    found: Found, asked: IdArray, answers: Walked, curve: RecallCurve, effort: int, wanted: Wanted
+) -> None:
+    """Note what the queries ``asked`` were answered, where that is enough."""
+    counts = answers.notes[:, COUNT]
+    found.scanned += int(answers.notes[:, SCANNED].sum())
+    enough = _recalls(curve, effort, answers.notes[:, DEPTH], wanted.recall)
+    if wanted.forced is not None:
+        full = (counts == wanted.k) | ((counts >= 0) & (wanted.radius is not None))
+        enough = np.where(full, wanted.forced, -1.0)
+    for line, query in enumerate(asked.tolist()):
+        if enough[line] >= 0:
+            ids, distances = (part[line, : counts[line]].copy() for part in answers[:2])
+            found.rows[query] = Row(ids, distances)  # copied: the whole is far larger
+            found.recalls[query] = float(enough[line])
+
+
+def _recalls(
+    curve: RecallCurve, effort: int, depths: IdArray, recall: float
+) -> npt.NDArray[np.float64]:
+    """(b,) the recall to expect at each depth; -1 where that misses the target."""
+    each, places = np.unique(depths, return_inverse=True)
+    known = [
+        curve.recall_at(effort, depth)
+        if depth and curve.lower_at(effort, depth) >= recall
+        else -1.0
+        for depth in each.tolist()
+    ]
+    return np.array(known)[places]

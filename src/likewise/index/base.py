@@ -1,17 +1,19 @@
 """The protocol of every index: public methods check, private hooks compute.
 
-A new index fills in five hooks (``_fit``, ``_add``, ``_search``, ``_plan`` and the two of
-its file) and joins `likewise.index.INDEXES` by one line; the conformance class in
-`likewise.testing` then says whether it keeps its word.
+A new index fills in six hooks (``_fit``, ``_add``, ``_search``, ``_plan`` and the two of
+its file; a seventh, ``_compact``, has a default) and joins `likewise.index.INDEXES` by one
+line; the conformance class in `likewise.testing` then says whether it keeps its word.
+
+Users speak of positions, which are never used again. Hooks speak of slots, where the rows
+lie: dense, in order of position (see `_slots`). This file translates.
 """
 
 from __future__ import annotations
 
-import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
+from time import perf_counter
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -34,59 +36,30 @@ from likewise.errors import (
     OverLimit,
     UnknownMetric,
 )
+from likewise.index._protocol import Answer, Flat, IndexPlan, Progress, Request
 from likewise.index._rows import GrowingRows
-from likewise.index._selection import Selection, select
+from likewise.index._selection import select
+from likewise.index._slots import BoolArray, IdArray, Slots
 from likewise.metrics import Metric, names, resolve
-from likewise.results import Neighbours, Row, SearchInfo
+from likewise.results import Neighbours, SearchInfo, join_rows
 from likewise.vectors import Float32Array, as_dense
+
+__all__ = [
+    "DEFAULT_RECALL",
+    "FILE_FORMAT",
+    "Answer",
+    "Flat",
+    "IdArray",
+    "Index",
+    "IndexPlan",
+    "Progress",
+    "Request",
+]
 
 #: The recall aimed at when none is asked for.
 DEFAULT_RECALL = 0.95
 #: The version of the files that indexes write.
-FILE_FORMAT = 1
-
-IdArray = npt.NDArray[np.int64]
-#: Called with (rows done, rows in all) during long work.
-Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class IndexPlan:
-    """What an index of a given size will take: main memory, and seconds to build.
-
-    Example:
-        >>> str(IndexPlan(bytes=2_000_000, seconds=1.25))
-        '2.0 MB and about 1.2 s'
-    """
-
-    bytes: int
-    seconds: float
-
-    def __str__(self) -> str:
-        return f"{self.bytes / 1e6:,.1f} MB and about {self.seconds:,.1f} s"
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One checked search, as the hooks see it: ``k`` or ``radius`` may be None, not both."""
-
-    k: int | None
-    radius: float | None
-    recall: float
-    exact: bool
-    selection: Selection
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a hook gives back: one `Row` a query, and the parts of `SearchInfo` it knows."""
-
-    rows: list[Row]
-    strategy: str
-    recall: float
-    scanned: int
-    reason: str
-    candidates: dict[str, float] = field(default_factory=dict)
+FILE_FORMAT = 3
 
 
 class Index(ABC):
@@ -138,8 +111,7 @@ class Index(ABC):
             None if memory_limit is None else check_count("memory_limit", memory_limit)
         )
         self._rows: GrowingRows | None = None
-        self._alive = np.ones(0, dtype=np.bool_)
-        self._deleted = 0
+        self._slots = Slots(0)
 
     # -- what is in it ---------------------------------------------------------------
 
@@ -151,18 +123,50 @@ class Index(ABC):
     @property
     def dim(self) -> int:
         """Numbers in a row."""
-        return int(self.rows.shape[1])
+        return self._held().dim
 
     @property
     def rows(self) -> Float32Array:
-        """(positions, dim) the rows, deleted ones included; do not write to it."""
+        """(kept, dim) the rows kept, in order of position; do not write to it.
+
+        A deleted row is among them until the index is next compacted; `positions` tells which
+        row is which.
+        """
+        return self._held().array
+
+    @property
+    def positions(self) -> IdArray:
+        """(kept,) the position of each row of `rows`, ascending; do not write to it.
+
+        Example:
+            >>> from likewise.index import Exact
+            >>> index = Exact("euclidean").fit(np.arange(1000)[:, None])
+            >>> index.delete(range(500))
+            500
+            >>> len(index.rows), index.positions[:3].tolist(), index.next_position
+            (500, [500, 501, 502], 1000)
+        """
+        self._held()
+        return self._slots.positions
+
+    @property
+    def next_position(self) -> int:
+        """The position of the row added next: as many were given out, and a mask has as many."""
+        return self._slots.next_position
+
+    @property
+    def _alive(self) -> BoolArray:
+        """(slots,) mask of the slots that live."""
+        return self._slots.alive
+
+    def _held(self) -> GrowingRows:
         if self._rows is None:
             raise NotFitted(f"{type(self).__name__} holds nothing yet; call fit(X) first")
-        return self._rows.array
+        return self._rows
 
     def __len__(self) -> int:
         """Rows that are there (added and not deleted)."""
-        return len(self._alive) - self._deleted
+        return self._slots.count - self._slots.deleted
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(metric={self.metric!r}, {len(self)} rows)"
@@ -192,8 +196,7 @@ class Index(ABC):
         rows = as_dense(X, metric=self._metric, what="X")
         self._refuse_over_limit(*rows.shape)
         self._fit(GrowingRows(rows), progress)
-        self._alive = np.ones(len(rows), dtype=np.bool_)
-        self._deleted = 0
+        self._slots = Slots(len(rows))
         return self
 
     @suggest_arguments
@@ -211,18 +214,28 @@ class Index(ABC):
             >>> index.add([[6, 8]]).tolist()
             [2]
         """
-        held = len(self.rows)
-        rows = as_dense(X, dim=self.dim, metric=self._metric, what="X")
-        self._refuse_over_limit(held + len(rows), self.dim)
-        self._alive = np.concatenate([self._alive, np.ones(len(rows), dtype=np.bool_)])
-        if len(rows):
-            self._add(rows)
-        return np.arange(held, held + len(rows))
+        held = self._held()
+        rows = as_dense(X, dim=held.dim, metric=self._metric, what="X")
+        self._refuse_over_limit(len(held) + len(rows), held.dim)
+        before, positions = len(held), self._slots.grow(len(rows))
+        try:
+            if len(rows):
+                self._add(rows)
+        except BaseException:
+            if len(held) == before:  # else the rows are in, and only their indexing was cut off
+                self._slots.take_back(len(rows))
+            raise
+        return positions
 
     def delete(self, ids: Any) -> int:
-        """Take out the rows at these positions; returns how many were there. Cost O(ids).
+        """Take out the rows at these positions; returns how many were there.
 
         A position is never used again. Unknown ones are ignored.
+
+        Cost: O(ids), since rows are only masked. Once more than an eighth of the rows kept (and
+        more than 64) is dead, the index is compacted: its memory and its file shrink to the rows
+        that live, for the price of moving them and what the index itself needs. The rows of a
+        memory-mapped file are then copied to main memory.
 
         Raises:
             InvalidType: ``ids`` are no integers.
@@ -236,12 +249,21 @@ class Index(ABC):
         given = np.atleast_1d(np.asarray(ids))
         if given.size and (given.dtype.kind not in "iu" or given.ndim != 1):
             raise InvalidType(f"ids must be integers; got an array of {given.dtype}, {given.shape}")
-        known = given[(given >= 0) & (given < len(self._alive))].astype(np.int64)
-        known = np.unique(known)
-        known = known[self._alive[known]]
-        self._alive[known] = False
-        self._deleted += len(known)
-        return len(known)
+        gone = self._slots.delete(given.astype(np.int64))
+        if self._slots.overfull:
+            self._drop_dead()
+        return gone
+
+    def _drop_dead(self) -> None:
+        """Move the slots that live together; on failure all is as it was, and rows are masked."""
+        rows, slots = self._held(), self._slots
+        keep = np.flatnonzero(slots.alive)
+        self._rows, self._slots = rows.kept(keep), slots.compacted(keep)
+        try:
+            self._compact(keep)
+        except BaseException:
+            self._rows, self._slots = rows, slots
+            raise
 
     # -- asking it -------------------------------------------------------------------
 
@@ -264,7 +286,9 @@ class Index(ABC):
             radius: no farther than this distance (inclusive).
             recall: the share of the true neighbours to aim at, in (0, 1]; None is 0.95.
             exact: find the true neighbours whatever it costs.
-            where: rows to consider: a mask (positions,), or an array of positions.
+            where: rows to consider: a mask (`next_position`,), an array of positions, or a
+                ``range`` of them (a ``slice`` too), which costs nothing to make. Deleted rows
+                never match.
 
         Returns:
             `Neighbours`, nearest first, equal distances by position: never fewer than
@@ -284,25 +308,29 @@ class Index(ABC):
             >>> index.search([3, 3], k=2, where=[0])[0].distances.round(3).tolist()
             [4.243]
         """
-        start = time.perf_counter()
-        queries = as_dense(Q, dim=self.dim, metric=self._metric, what="Q")
-        request = self._request(k, radius, recall, exact, where)
-        if len(queries) == 0 or request.selection.count == 0:
-            empty = Row(np.empty(0, dtype=np.int64), np.empty(0))
-            reason = "there is no query" if len(queries) == 0 else "no row can match"
-            answer = Answer([empty] * len(queries), "exact", 1.0, 0, reason)
-        else:
+        start = perf_counter()
+        queries = as_dense(Q, dim=self._held().dim, metric=self._metric, what="Q")
+        return self._found(queries, self._request(k, radius, recall, exact, where), start)
+
+    def _found(self, queries: Float32Array, request: Request, start: float) -> Neighbours:
+        """The answer to a checked request; ``start`` is when the call began."""
+        matching = request.selection.count
+        if matching and len(queries):
             answer = self._search(queries, request)
+        else:
+            answer = _nothing(len(queries))
+        found = answer.rows
+        ids, distances, offsets = found if isinstance(found, Flat) else join_rows(found)
         info = SearchInfo(
-            strategy=answer.strategy,
-            recall=answer.recall,
-            scanned=answer.scanned,
-            seconds=time.perf_counter() - start,
-            matching=request.selection.count,
-            reason=answer.reason,
-            candidates=answer.candidates,
+            answer.strategy,
+            answer.recall,
+            answer.scanned,
+            perf_counter() - start,
+            matching,
+            answer.reason,
+            answer.candidates,
         )
-        return Neighbours.from_rows(answer.rows, info)
+        return Neighbours(self._slots.to_positions(ids), distances, offsets, info)
 
     def plan(self, n: int, dim: int) -> IndexPlan:
         """Main memory and time that ``n`` rows of ``dim`` numbers will take to `fit`.
@@ -340,7 +368,7 @@ class Index(ABC):
         """
         rows = self.rows
         arrays, attributes = self._state()
-        arrays = {"alive": self._alive, **arrays}
+        arrays = {**self._slots.to_arrays(), **arrays}
         if include_rows:
             arrays = {"rows": rows, **arrays}
         header = {
@@ -366,7 +394,7 @@ class Index(ABC):
 
         Args:
             path: a file from `save`.
-            rows: the rows, for a file that was saved without them: the same, in the same order.
+            rows: the rows, for a file that was saved without them: what `Index.rows` was then.
 
         Raises:
             InvalidFile: it holds another kind of index, or has another format.
@@ -396,9 +424,9 @@ class Index(ABC):
             n_jobs=n_jobs,
             memory_limit=memory_limit,
         )
-        index._alive = file.arrays["alive"].copy()
-        index._deleted = int(len(index._alive) - np.count_nonzero(index._alive))
-        index._restore(GrowingRows(_saved_rows(path, file, rows)), file.arrays, header["state"])
+        held = GrowingRows(_saved_rows(path, file, rows))
+        index._slots = Slots.from_arrays(file.arrays, len(held))
+        index._restore(held, file.arrays, header["state"])
         return index
 
     # -- hooks -----------------------------------------------------------------------
@@ -409,11 +437,19 @@ class Index(ABC):
 
     @abstractmethod
     def _add(self, rows: Float32Array) -> None:
-        """Append to ``self._rows`` and index; ``self._alive`` has grown already."""
+        """Append to ``self._rows`` and index; ``self._slots`` has grown already."""
 
     @abstractmethod
     def _search(self, queries: Float32Array, request: Request) -> Answer:
-        """Answer at least one query over at least one matching row."""
+        """Answer at least one query over at least one matching row, in slots."""
+
+    def _compact(self, keep: IdArray) -> None:
+        """Forget all slots but ``keep`` (ascending), which become 0, 1, ... in that order.
+
+        ``self._rows`` and ``self._slots`` hold what is kept already. On failure, change nothing:
+        they are put back. Fits the rows anew, unless an index knows something quicker.
+        """
+        self._fit(self._held(), None)
 
     @abstractmethod
     def _plan(self, n: int, dim: int) -> IndexPlan:
@@ -444,15 +480,22 @@ class Index(ABC):
     def _request(self, k: Any, radius: Any, recall: Any, exact: Any, where: Any) -> Request:
         if k is None and radius is None:
             raise InvalidArgument("k=None asks for all rows within a radius; give radius= too")
-        if not isinstance(exact, (bool, np.bool_)):
+        if exact is not False and not isinstance(exact, (bool, np.bool_)):
             raise InvalidType(f"exact must be True or False; got {exact!r}")
         return Request(
-            k=None if k is None else check_k(k),
-            radius=None if radius is None else check_number("radius", radius),
-            recall=DEFAULT_RECALL if recall is None else check_recall(recall),
-            exact=bool(exact),
-            selection=select(where, self._alive, self._deleted),
+            None if k is None else check_k(k),
+            None if radius is None else check_number("radius", radius),
+            DEFAULT_RECALL if recall is None else check_recall(recall),
+            bool(exact),
+            select(where, self._slots),
         )
+
+
+def _nothing(queries: int) -> Answer:
+    reason = "no row can match" if queries else "there is no query"
+    nobody = np.empty(0, dtype=np.int64)
+    flat = Flat(nobody, np.empty(0), np.zeros(queries + 1, dtype=np.int64))
+    return Answer(flat, "exact", 1.0, 0, reason)
 
 
 def _saved_rows(path: str | Path, file: ArrayFile, given: Float32Array | None) -> Float32Array:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from likewise.index._rows import Float32Array, GrowingRows, RowSummary
 from likewise.index.base import Answer, Index, IndexPlan, Progress, Request
-from likewise.index.scanning import PreparedRows, prepare, scan
+from likewise.index.scanning import PreparedRows, extended, prepare, scan
 
 #: Rows are read about this fast when they are summarised (numbers a second, one core).
 SUMMARISED = 4e8
@@ -51,8 +51,7 @@ class Exact(Index):
         held = self._rows
         if held is None:
             return
-        held.extend(rows)
-        self._prepared = prepare(held.array, self._metric, self._prepared.summary)
+        self._prepared = extended(held, rows, self._prepared)
 
     def _search(self, queries: Float32Array, request: Request) -> Answer:
         found = scan(

@@ -2,59 +2,102 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from functools import partial
+from time import perf_counter
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from likewise._arguments import suggest_arguments
+from likewise._arguments import check_count, suggest_arguments
 from likewise.errors import InvalidArgument, InvalidType
-from likewise.index._hnsw import FAISS_METRICS, LINKS, Hnsw
-from likewise.index._links import FEWEST_QUERIES, HELD_OUT, IdArray, Links, new_links, sample
-from likewise.index._rows import Float32Array, GrowingRows
+from likewise.index import _compiled
+from likewise.index._codes import CODES, Codes
+from likewise.index._compiled.values import COUNT, SCANNED
+from likewise.index._compiled.values import Found as Walked
+from likewise.index._links import (
+    FEWEST_QUERIES,
+    HELD_OUT_SHARE,
+    IdArray,
+    Links,
+)
+from likewise.index._loops import at_hand, is_compiled
+from likewise.index._net import FEW_LINKS, MANY_LINKS, SHORT_ROWS, Net
+from likewise.index._protocol import Answer, IndexPlan, Progress, Request
+from likewise.index._rows import GrowingRows
+from likewise.index._sampling import row_hashes, sample, shuffled
+from likewise.index._walking import SHALLOWEST, UNLIMITED, Ask, Quick, flat
 from likewise.index._widen import Found, Wanted, widen
-from likewise.index.base import Answer, Index, IndexPlan, Progress, Request
+from likewise.index.base import DEFAULT_RECALL, Index
 from likewise.index.exact import summary_arrays, summary_from
 from likewise.index.planner import CostModel, Plan, choose
 from likewise.index.recall import RecallCurve
-from likewise.index.scanning import PreparedRows, best_of, prepare, scan
+from likewise.index.scanning import PreparedRows, best_of, extended, prepare, scan
 from likewise.metrics import Metric
-from likewise.results import Row
-from likewise.vectors import as_dense
+from likewise.results import Neighbours, Row, SearchInfo
+from likewise.vectors import Float32Array, as_dense
 
 #: Fewer rows than this are scanned; a graph would not be faster.
 SMALLEST_GRAPH = 512
 #: Added rows wait, and are scanned, until there are this many.
 WAITING = 256
-#: Seconds to insert one row: a part a row, and a part a number (measured, one core).
-INSERT_ROW, INSERT_NUMBER = 1e-4, 1.5e-6
+#: What is taken where codes do not tell rows apart.
+FINER = {"4-bit": "8-bit", "8-bit": "float32"}
+#: Kinds of searches that are kept ready, and those whose plan is kept.
+MOST_QUICK, MOST_PLANS = 64, 1024
+#: Seconds to insert one row with one thread: a part a row, and a part a number (measured).
+INSERT_ROW, INSERT_NUMBER = 6e-5, 5e-7
+#: The same for a metric without kernels, of the cheap ones; threads do not help there.
+PLAIN_ROW, PLAIN_NUMBER = 6e-3, 1e-5
 
 
 class Graph(Index):
-    """A navigable small-world graph that knows its own recall.
+    """A graph of near neighbours, searched by compiled kernels, that knows its own recall.
 
-    The graph is HNSW (Yu. A. Malkov and D. A. Yashunin, 2018) from faiss, over float32 rows;
-    what it proposes is ranked again by the exact float64 formula. At `fit` some 256 rows are
-    kept back, the graph of the others is asked for their neighbours, and the recall is kept as
-    a curve (`curve`); then they are inserted. A search takes the least effort that the curve
-    promises to be enough for ``recall``, or scans exactly when that is cheaper or the promise
-    cannot be made; ``info`` says which and why. Filters and deletions are honoured inside.
+    Every row is linked to a few diverse near ones, and a search goes best first from the
+    nearest of some entries (J. Subramanya and others, "DiskANN", NeurIPS 2019, without its
+    disk; batches as in M. Dobson Manohar and others, "ParlayANN", PPoPP 2024). It compares
+    4-bit or 8-bit codes by the processor's own instructions for them; what it finds is ranked by
+    the metric itself, in float64, from the rows as they were given. Every row that is linked can
+    be reached: the few that nothing leads to are linked again, or else scanned.
+
+    At `fit` some rows are kept back, the graph of the others is asked for their neighbours,
+    and the recall is kept as a curve (`curve`); then they are inserted. A search takes the
+    least effort that the curve promises to be enough for ``recall``, or scans exactly when that
+    is cheaper or the promise cannot be made; ``info`` says which and why. A walk ends early
+    when the next row is so much farther than the k-th that, by what was measured, it leads to
+    nothing nearer. Filters, ranges and deletions are honoured inside.
 
     Rows that are added wait in a short list that is scanned, and join the graph a few hundred
     at a time; when a fifth of the graph is new, they first serve to measure the curve again.
-    An interrupted `fit` leaves the index as it was; an interrupted `add` leaves it usable, with
-    the rest of the rows still waiting.
+    When an eighth of the rows is deleted, they are taken out, and their neighbours linked past
+    them. An interrupted `fit` leaves the index as it was; an interrupted `add` leaves it usable,
+    with the rest of the rows still waiting. While the kernels are not loaded yet, which takes a
+    cold process some tenths of a second, a search scans, and says so.
 
     Args:
-        metric: cosine, euclidean, sqeuclidean, dot, manhattan or chebyshev.
-        random_state, n_jobs, memory_limit: as in `Index`. One thread builds, whatever
-            ``n_jobs`` is, so that a seed gives one graph.
+        metric: any; one that no kernel was written for takes plain loops, a hundred times as
+            slow, which pay when comparing two rows is dear or there are very many.
+        random_state, memory_limit: as in `Index`.
+        n_jobs: threads, also to build with; the graph does not depend on them.
         costs: the planner's constants. None measures them by the clock, which may choose
             another strategy on another day; given, the same calls give the same answers.
+        codes: how rows are kept to be compared: "8-bit", a quarter of the rows; "4-bit", walks
+            by an eighth of the rows, beside 8 bits that links are chosen by and that sort what
+            is found; "float32", all of them. "auto" takes float32 up to 16 dimensions and for
+            metrics other than cosine, euclidean, sqeuclidean and dot, 4 bits from 192
+            dimensions on, and 8 bits between; but more bits where these do not tell neighbours
+            apart (as in small clusters far from each other) and ``memory_limit`` has room.
+        degree: links a row keeps; None is 32 below 192 dimensions, else 48.
+        build_effort: candidates for the links of a row; None is 160. More takes longer to build
+            and finds more.
 
-    Cost: `fit` O(n log n dim), about 0.7 ms a row of 384 numbers; `search` O(log n dim) times
-    the effort. Memory: twice the rows (8 bytes a number) and about 160 bytes a row.
+    Cost: `fit` O(n log n dim), about 0.25 ms a row of 384 numbers and thread; `search`
+    O(log n dim) times the effort. Memory beside the rows: `plan` says; with 8 bits a byte a
+    number (rounded up to 64), with 4 bits half as much again, and 136 or 208 bytes a row for
+    links and terms.
 
     Example:
         >>> rows = np.random.default_rng(0).standard_normal((600, 8))
@@ -64,10 +107,9 @@ class Graph(Index):
     """
 
     name = "graph"
-    metrics: ClassVar[tuple[str, ...]] = tuple(FAISS_METRICS)
 
     _prepared: PreparedRows
-    _links: Links
+    _links: Links | None
 
     @suggest_arguments
     def __init__(
@@ -78,15 +120,27 @@ class Graph(Index):
         n_jobs: int | None = None,
         memory_limit: int | None = None,
         costs: CostModel | None = None,
+        codes: str = "auto",
+        degree: int | None = None,
+        build_effort: int | None = None,
     ) -> None:
         super().__init__(
             metric, random_state=random_state, n_jobs=n_jobs, memory_limit=memory_limit
         )
         if costs is not None and not isinstance(costs, CostModel):
             raise InvalidType(f"costs must be a CostModel or None; got {type(costs).__name__}")
-        self._given_costs = costs
+        if codes not in CODES:
+            raise InvalidArgument(f"codes must be one of {', '.join(CODES)}; got {codes!r}")
+        self._given_costs, self._codes = costs, codes
+        self._degree = None if degree is None else check_count("degree", degree, minimum=2)
+        self._build_effort = (
+            None if build_effort is None else check_count("build_effort", build_effort, minimum=8)
+        )
         self._keys: IdArray | None = None
-        self._asked: Float32Array | None = None
+        self._asked: Any = None
+        self._forget_plans()
+        if codes in ("4-bit", "8-bit"):
+            Codes(self._metric, 1, codes, None)  # refuses metrics that have no such codes
 
     @suggest_arguments
     def fit(
@@ -102,15 +156,16 @@ class Graph(Index):
         Args:
             X, progress: as there.
             sample_keys: (n,) integers, such as hashes of ids, by whose hash the rows kept back
-                are drawn; None draws by the rows themselves.
+                are drawn and the others ordered; None takes the rows themselves.
             queries: (m, dim) queries that users have asked, to measure recall with too; fewer
                 than 32 say too little and are left out.
 
         Raises:
-            InvalidType, InvalidArgument: ``sample_keys`` are no integers, or not one a row;
-                otherwise as `Index.fit`.
+            InvalidType, InvalidArgument: ``sample_keys`` are no integers, or not one a row.
+            InvalidVector, DimensionMismatch: ``queries`` are not such as `search` takes.
+                Otherwise as `Index.fit`.
 
-        Cost: about 0.7 milliseconds a row of 384 numbers.
+        Cost: about 0.25 milliseconds a row of 384 numbers, and thread.
 
         Example:
             >>> rows = np.random.default_rng(0).standard_normal((600, 8))
@@ -121,8 +176,7 @@ class Graph(Index):
         try:
             if sample_keys is not None:
                 self._keys = _checked_keys(sample_keys, len(X))
-            if queries is not None:
-                self._asked = as_dense(queries, metric=self._metric, what="queries")
+            self._asked = queries
             return super().fit(X, progress=progress)
         except BaseException:
             self._keys = before
@@ -130,20 +184,110 @@ class Graph(Index):
         finally:
             self._asked = None
 
+    @suggest_arguments
+    def search(
+        self,
+        Q: Any,
+        k: int | None = 10,
+        *,
+        radius: float | None = None,
+        recall: float | None = None,
+        exact: bool = False,
+        where: Any = None,
+        effort: int | None = None,
+        budget: int | None = None,
+    ) -> Neighbours:
+        """The nearest rows of each query; see `Index.search` for all but the last two arguments.
+
+        Args:
+            Q, k, radius, recall, exact, where: as there.
+            effort: the length of the list of nearest rows, instead of the one that ``recall``
+                needs: larger finds more and takes longer. ``info.recall`` is what was measured
+                for it.
+            budget: distances after which a walk ends, a query; a row's neighbours more may be
+                computed, and as many as it takes to find k rows.
+
+        Raises:
+            InvalidArgument: ``effort`` or ``budget`` below 1, or together with ``exact`` or
+                ``recall``; otherwise as `Index.search`.
+
+        Cost: O(log n dim) times the effort.
+
+        Example:
+            >>> rows = np.random.default_rng(0).standard_normal((600, 8))
+            >>> found = Graph("euclidean").fit(rows).search(rows[:2], k=3, effort=40)
+            >>> found.ids[:, 0].tolist(), found.info.strategy
+            ([0, 1], 'graph')
+        """
+        start = perf_counter()
+        if radius is None and where is None and exact is False and budget is None:
+            quick = self._quick.get((k, recall, effort)) if _plain(k, recall, effort) else None
+            found = quick.answer(Q, start) if quick and type(Q) is np.ndarray else None
+            if found is not None:
+                return found
+        queries = as_dense(Q, dim=self._held().dim, metric=self._metric, what="Q")
+        request = self._request(k, radius, recall, exact, where)
+        if effort is not None or budget is not None:
+            if exact or recall is not None:
+                raise InvalidArgument(
+                    "effort= and budget= say how hard to search, recall= and exact= how much to "
+                    "find: give one or the other"
+                )
+            request.effort = None if effort is None else check_count("effort", effort)
+            if budget is not None:
+                request.budget = min(check_count("budget", budget), UNLIMITED)
+        return self._found(queries, request, start)
+
+    def delete(self, ids: Any) -> int:
+        self._forget_plans()
+        return super().delete(ids)
+
+    # -- what is known of it ---------------------------------------------------------------
+
     @property
     def curve(self) -> RecallCurve | None:
         """The measured recall; None while there are too few rows for a graph."""
-        return self._links.curve
+        return None if self._links is None else self._links.curve
 
     @property
     def costs(self) -> CostModel:
         """The planner's constants in use."""
+        if self._links is None:
+            return self._given_costs or CostModel()
         return self._links.costs
 
     @property
     def stale(self) -> bool:
         """Whether more than a fifth of the graph came after the curve was measured."""
-        return self._links.curve is not None and self._links.stale
+        links = self._links
+        return links is not None and links.curve is not None and links.stale
+
+    @property
+    def codes(self) -> str:
+        """How the graph compares rows, as ``codes=`` names it; "none" while there is no graph.
+
+        Example:
+            >>> rows = np.random.default_rng(0).standard_normal((600, 8))
+            >>> Graph("euclidean").fit(rows).codes
+            'float32'
+        """
+        return "none" if self._links is None else self._links.net.codes.name
+
+    @property
+    def degree(self) -> int:
+        """Links a row may keep; 0 while there are too few rows for a graph.
+
+        Example:
+            >>> rows = np.random.default_rng(0).standard_normal((600, 8))
+            >>> Graph("euclidean", degree=24).fit(rows).degree
+            24
+        """
+        return 0 if self._links is None else self._links.net.degree
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of codes and links, which come beside the rows."""
+        return 0 if self._links is None else self._links.net.nbytes
 
     def unreachable(self) -> IdArray:
         """Positions that neither a path in the graph nor a scan leads to; empty when sound.
@@ -155,7 +299,10 @@ class Graph(Index):
             >>> Graph("euclidean").fit(rows).unreachable().tolist()
             []
         """
-        return np.setdiff1d(self._links.find_stranded(), self._links.beside)
+        if self._links is None:
+            return np.empty(0, dtype=np.int64)
+        lost = np.setdiff1d(self._links.net.unreachable(), self._links.beside)
+        return self._slots.to_positions(lost)
 
     def measure(self) -> RecallCurve | None:
         """Measure the curve now, and return it.
@@ -163,7 +310,7 @@ class Graph(Index):
         The queries are rows still waiting where there are some dozens; otherwise rows of the
         graph, each left out of its own answer, which flatters the graph a little.
 
-        Cost: some 256 exact searches, and as many in the graph at each effort.
+        Cost: some 256 exact searches, and some thousands in the graph.
 
         Example:
             >>> rows = np.random.default_rng(0).standard_normal((600, 8))
@@ -172,89 +319,178 @@ class Graph(Index):
             True
         """
         links = self._links
-        if len(links.order) == 0:
+        if links is None or links.net.linked == 0:
             return None
-        held_out = len(links.waiting) >= FEWEST_QUERIES
-        queries = self._sample(links.waiting if held_out else np.sort(links.order), HELD_OUT)
+        waiting = links.waiting
+        held_out = len(waiting) >= FEWEST_QUERIES
+        among = waiting if held_out else np.flatnonzero(links.net.joined)
+        count = links.most_queries
+        queries = sample(self._prepared.rows, among, count, self.random_state, self._keys)
         links.measure(self._prepared, queries, self._jobs, held_out=held_out)
+        self._forget_plans()
         return links.curve
 
-    # -- hooks -----------------------------------------------------------------------
+    # -- hooks: changes --------------------------------------------------------------------
 
     def _fit(self, rows: GrowingRows, progress: Progress | None) -> None:
+        if self._asked is not None:
+            self._asked = as_dense(self._asked, dim=rows.dim, metric=self._metric, what="queries")
         prepared = prepare(rows.array, self._metric)
-        links = self._new_links(prepared)
-        if len(rows.array) >= SMALLEST_GRAPH:
+        links = None
+        if len(rows) >= SMALLEST_GRAPH:
+            links = self._new_links(prepared)
             self._absorb(links, prepared, progress)
         self._rows, self._prepared, self._links = rows, prepared, links
+        self._forget_plans()
 
     def _add(self, rows: Float32Array) -> None:
-        held = self._rows
-        if held is None:
-            return
-        first = len(held.array)
-        held.extend(rows)
+        if self._links is not None:
+            self._links.net.refuse_wild_links()
+        held, links = self._held(), self._links
+        prepared = extended(held, rows, self._prepared)
+        self._prepared, self._links = prepared, None  # until it knows of them, all are scanned
         self._keys = None  # keys for the new rows are not known; draw by the rows
-        self._prepared = prepare(held.array, self._metric, self._prepared.summary)
-        links = self._links
-        links.waiting = np.concatenate([links.waiting, np.arange(first, len(held.array))])
-        if len(held.array) < SMALLEST_GRAPH:
+        self._forget_plans()
+        if len(held) < SMALLEST_GRAPH:
             return
-        if len(links.order) == 0 or not links.hnsw.takes(rows).all():
-            links = self._new_links(self._prepared)
+        if links is None or not links.net.codes.takes(rows).all():
+            self._build_again()
+            return
+        links.forget_walker()
+        links.net.codes.append(rows)
+        if self._finer(links.net.codes) is not None:
+            self._build_again()
+            return
+        self._links = links
+        if len(links.waiting) > WAITING:
             self._absorb(links, self._prepared, None)
-            self._links = links
-        elif len(links.waiting) > WAITING:
-            self._absorb(links, self._prepared, None)
+
+    def _build_again(self) -> None:
+        self._links = self._new_links(self._prepared)
+        self._absorb(self._links, self._prepared, None)
+
+    def _compact(self, keep: IdArray) -> None:
+        prepared = prepare(self._held().array, self._metric)
+        links = self._links
+        if links is not None and len(keep) < SMALLEST_GRAPH:
+            links = None
+        if links is not None:
+            links = links.kept(keep, self._jobs)
+        keys = None if self._keys is None else self._keys[keep]
+        self._prepared, self._links, self._keys = prepared, links, keys
+        self._forget_plans()
 
     def _new_links(self, prepared: PreparedRows) -> Links:
         given = self._given_costs
-        if given is not None:
-            costs = given
-        elif len(prepared.rows) < SMALLEST_GRAPH:
-            costs = CostModel()
-        else:
-            costs = CostModel.measure(prepared.rows.shape[1], self._metric)
-        return new_links(prepared, self.random_state, costs, clocked=given is None)
+        dim = prepared.rows.shape[1]
+        wanted: str | None = self._codes
+        while wanted is not None:
+            codes = Codes(self._metric, dim, wanted, prepared.summary)
+            codes.append(prepared.rows)
+            codes.judge(prepared.rows)
+            wanted = self._finer(codes)
+        net = Net(codes, self._degree, self._build_effort)
+        costs = CostModel.measure(dim, self._metric) if given is None else given
+        return Links(net, costs, clocked=given is None)
 
     def _absorb(self, links: Links, prepared: PreparedRows, progress: Progress | None) -> None:
         """Link all that waits; where the curve is due, some rows are asked with first."""
-        waiting = links.waiting
-        after = len(links.order) + len(waiting)
-        queries = np.empty(0, dtype=np.int64)
-        if after > 1.2 * links.measured_at and len(waiting) >= 2 * FEWEST_QUERIES:
-            count = min(HELD_OUT, len(waiting) // 2)
-            queries = sample(prepared.rows, waiting, count, self.random_state, self._keys)
-        links.insert(prepared.rows, np.setdiff1d(waiting, queries, assume_unique=True), progress)
-        if len(queries):
-            links.measure(prepared, queries, self._jobs, held_out=True, asked_by_users=self._asked)
-            links.insert(prepared.rows, queries, progress)
+        order = shuffled(prepared.rows, links.waiting, self.random_state, self._keys)
+        after = links.net.linked + len(order)
+        if after > 1.2 * links.measured_at and len(order) >= 2 * FEWEST_QUERIES:
+            share = max(FEWEST_QUERIES, int(HELD_OUT_SHARE * len(order)))
+            queries, order = _split(prepared.rows, order, min(links.most_queries, share))
+            links.insert(prepared.rows, order, self._jobs, progress)
+            links.measure(
+                prepared, np.sort(queries), self._jobs, held_out=True, asked_by_users=self._asked
+            )
+            order = queries
+        links.insert(prepared.rows, order, self._jobs, progress)
 
-    def _sample(self, positions: IdArray, count: int) -> IdArray:
-        return sample(self._prepared.rows, positions, count, self.random_state, self._keys)
+    # -- hooks: searches -------------------------------------------------------------------
 
     def _search(self, queries: Float32Array, request: Request) -> Answer:
-        links, selection = self._links, request.selection
-        plan = choose(
-            links.costs,
-            links.curve,
-            rows=selection.size,
-            matching=selection.count,
-            dim=queries.shape[1],
-            k=request.k,
-            recall=request.recall,
-            exact=request.exact or request.recall == 1.0,
-        )
+        links = self._links
+        if links is None:
+            return self._scanned(queries, request, self._choose(queries, request, None))
+        if not at_hand(self._metric) and not _is_exact(request):
+            return self._scanned(queries, request, self._while_loading(queries, request, links))
+        if request.effort is not None or request.budget is not None:
+            key = (request.k, request.effort, request.budget)
+            forced = self._forced_plans.get(key)
+            if forced is None:
+                forced = self._forced(links, request)
+                if len(self._forced_plans) < MOST_PLANS:
+                    self._forced_plans[key] = forced
+            return self._walk(queries, request, links, forced)
+        plan = self._choose(queries, request, links)
         if plan.strategy == "exact":
-            found = self._scan(queries, request, selection.where)
-            return Answer(found.rows, "exact", 1.0, found.scanned, plan.reason, plan.candidates)
-        return self._walk(queries, request, plan)
+            return self._scanned(queries, request, plan)
+        return self._walk(queries, request, links, plan)
 
-    def _walk(self, queries: Float32Array, request: Request, plan: Plan) -> Answer:
+    def _while_loading(self, queries: Float32Array, request: Request, links: Links) -> Plan:
+        """What is scanned meanwhile, unless a scan is the better way anyhow."""
+        plan = self._choose(queries, request, links)
+        if plan.strategy == "exact" and request.effort is None and request.budget is None:
+            return plan
+        _compiled.load_behind()
+        loading = _compiled.loading() or _compiled.ready()
+        why = "are still being loaded" if loading else "could not be loaded"
+        reason = f"the compiled search kernels {why}: matching rows are scanned"
+        return Plan("exact", 0, plan.candidates["exact"], 1.0, reason, plan.candidates)
+
+    def _forget_plans(self) -> None:
+        self._plans: dict[tuple[int | None, float, bool], Plan] = {}
+        self._forced_plans: dict[tuple[int | None, int | None, int | None], Plan] = {}
+        self._quick: dict[tuple[int | None, float | None, int | None], Quick] = {}
+
+    def _choose(self, queries: Float32Array, request: Request, links: Links | None) -> Plan:
+        selection = request.selection
+        everything = selection.count == selection.size
+        key = (request.k, request.recall, request.exact)
+        plan = self._plans.get(key) if everything else None
+        if plan is None:
+            plan = choose(
+                self.costs,
+                None if links is None else links.curve,
+                rows=selection.size,
+                matching=selection.count,
+                dim=queries.shape[1],
+                k=request.k,
+                recall=request.recall,
+                exact=_is_exact(request),
+            )
+            if everything and len(self._plans) < MOST_PLANS:
+                self._plans[key] = plan
+        return plan
+
+    def _forced(self, links: Links, request: Request) -> Plan:
+        """The effort that was asked for, and what it was measured to find."""
+        effort = request.effort
+        if effort is None:
+            affordable = [e for e, n in links.visited.items() if n <= (request.budget or 0)]
+            effort = max(affordable, default=SHALLOWEST) if links.visited else UNLIMITED
+        effort = min(max(effort, request.k or 1), max(1, links.net.linked))
+        curve, k = links.curve, request.k or SHALLOWEST
+        recall = 0.0 if curve is None else curve.recall_at(effort, k)
+        reason = f"effort {effort} was asked for"
+        if request.budget is not None:
+            reason = f"a budget of {request.budget:,} distances a query was asked for"
+        return Plan("graph", effort, 0.0, recall, reason, {"exact": math.inf})
+
+    def _walk(self, queries: Float32Array, request: Request, links: Links, plan: Plan) -> Answer:
         """Through the graph, with a scan for the rows that wait and the queries not satisfied."""
-        links, mask = self._links, request.selection.mask()
-        beside = links.beside if mask is None else links.beside[mask[links.beside]]
-        linked = request.selection.count - len(beside)
+        selection = request.selection
+        beside = links.beside
+        if selection.count == selection.size and not len(beside) and request.radius is None:
+            answer = self._straight(queries, request, links, plan)
+            if answer is not None:
+                return answer
+        mask = selection.mask() if selection.span is None else selection.alive
+        if len(beside):
+            everything = selection.mask()
+            beside = beside if everything is None else beside[everything[beside]]
+        linked = selection.count - len(beside)
         if linked == 0:
             tail = self._scan(queries, request, beside)
             return Answer(tail.rows, "exact", 1.0, tail.scanned, "only rows beside the graph match")
@@ -262,8 +498,11 @@ class Graph(Index):
             k=None if request.k is None else min(request.k, linked),
             radius=request.radius,
             mask=mask,
+            span=selection.span,
             recall=request.recall,
             budget=plan.candidates["exact"],
+            forced=plan.estimated_recall if request.effort or request.budget else None,
+            distances=UNLIMITED if request.budget is None else request.budget,
         )
         found = widen(links, self._prepared, queries, wanted, plan.effort, self._jobs)
         if len(beside):
@@ -273,8 +512,72 @@ class Graph(Index):
                 found.rows[i] = None if row is None else _joined(row, extra, request.k)
         return self._finished(queries, request, plan, found)
 
+    def _straight(
+        self, queries: Float32Array, request: Request, links: Links, plan: Plan
+    ) -> Answer | None:
+        """No filter, no radius, nothing beside; None where a list is short or a query too large."""
+        k = request.k or 0
+        if k > links.net.linked:
+            return None
+        budget = UNLIMITED if request.budget is None else request.budget
+        ask = Ask(k, plan.effort, links.stop_at(plan.effort), budget=budget)
+        walker = links.walker(self._prepared)
+        found = walker.find(queries, ask, self._jobs)
+        least, scanned = _tally(found)
+        if least < k and request.budget is not None:  # too small for k rows: as few as will do
+            found = walker.find(queries, Ask(k, max(k, SHALLOWEST)), self._jobs)
+            least, scanned = _tally(found)
+        if least < k:
+            return None
+        if not (request.effort or request.budget):
+            strange = links.comparable(queries, found.distances[:, k - 1]) > links.limit(k)
+            if strange.any():
+                return self._with_strange(queries, request, plan, found, strange)
+        recall = plan.estimated_recall
+        if request.budget is None and len(self._quick) < MOST_QUICK:
+            self._make_quick(queries.shape[1], request, links, plan, ask)
+        return Answer(flat(found), "graph", recall, scanned, plan.reason, plan.candidates)
+
+    def _make_quick(self, dim: int, request: Request, links: Links, plan: Plan, ask: Ask) -> None:
+        """The next search like this one skips what this one has found out."""
+        positions = None if self._slots.identity else self._slots.positions
+        describe = partial(_describe, plan, request.selection.count)
+        limit = np.inf if request.effort is not None else links.limit(ask.k or 0)
+        far = None if limit == np.inf else partial(_lies_far, links, limit)
+        walker = links.walker(self._prepared)
+        quick = Quick(walker, ask, dim, describe, positions, self._jobs, far)
+        recall = None if request.effort is not None else request.recall
+        self._quick[request.k, recall, request.effort] = quick
+        if recall == DEFAULT_RECALL:
+            self._quick[request.k, None, None] = quick
+
+    def _with_strange(
+        self,
+        queries: Float32Array,
+        request: Request,
+        plan: Plan,
+        walked: Walked,
+        strange: npt.NDArray[np.bool_],
+    ) -> Answer:
+        """What was found, but for the strange queries, which are left to a scan."""
+        k = request.k or 0
+        lines = zip(walked.ids[:, :k], walked.distances[:, :k], strict=True)
+        rows = [None if odd else Row(*line) for odd, line in zip(strange, lines, strict=True)]
+        recalls = np.where(strange, 1.0, plan.estimated_recall).tolist()
+        found = Found(rows, recalls, _tally(walked)[1])
+        why = (
+            "lie farther from the rows than those that recall was measured with "
+            "(`fit` takes some as queries=)"
+        )
+        return self._finished(queries, request, plan, found, why)
+
     def _finished(
-        self, queries: Float32Array, request: Request, plan: Plan, found: Found
+        self,
+        queries: Float32Array,
+        request: Request,
+        plan: Plan,
+        found: Found,
+        why: str = "have a list in the graph that is not long enough for the filter or radius",
     ) -> Answer:
         missing = [i for i, row in enumerate(found.rows) if row is None]
         if missing:
@@ -285,60 +588,113 @@ class Graph(Index):
         rows = [row for row in found.rows if row is not None]
         reason = plan.reason
         if missing:
-            reason = (
-                f"for {len(missing)} of {len(queries)} queries the graph's list was not long "
-                "enough for the filter or radius: matching rows are scanned"
-            )
+            reason = f"{len(missing)} of {len(queries)} queries {why}: matching rows are scanned"
         strategy = "exact" if len(missing) == len(queries) else "graph"
         recall = float(np.mean(found.recalls))
         return Answer(rows, strategy, recall, found.scanned, reason, plan.candidates)
 
+    def _scanned(self, queries: Float32Array, request: Request, plan: Plan) -> Answer:
+        found = self._scan(queries, request, request.selection.where)
+        return Answer(found.rows, "exact", 1.0, found.scanned, plan.reason, plan.candidates)
+
     def _scan(self, queries: Float32Array, request: Request, where: Any) -> Any:
         return scan(self._prepared, queries, request.k, request.radius, where, n_jobs=self._jobs)
 
+    # -- hooks: plan and file --------------------------------------------------------------
+
     def _plan(self, n: int, dim: int) -> IndexPlan:
-        per_row = 8 * dim + 8 * LINKS + 32
-        return IndexPlan(n * per_row, n * (INSERT_ROW + dim * INSERT_NUMBER))
+        seconds = n * (INSERT_ROW + dim * INSERT_NUMBER) / self._jobs
+        if not is_compiled(self._metric):
+            seconds = n * (PLAIN_ROW + dim * PLAIN_NUMBER)
+        return IndexPlan(self._bytes(n, dim, self._codes), seconds)
+
+    def _bytes(self, n: int, dim: int, codes: str) -> int:
+        a_row = Codes(self._metric, dim, codes, None).bytes_a_row
+        degree = self._degree or (FEW_LINKS if dim < SHORT_ROWS else MANY_LINKS)
+        # Rows, codes with their terms, links, lengths; and the scratch of the threads.
+        return n * (4 * dim + a_row + 4 * degree + 24 + 2 * self._jobs)
+
+    def _finer(self, codes: Codes) -> str | None:
+        """Codes to take instead, where these do not tell the rows apart and others may be taken."""
+        finer = FINER.get(codes.name) if self._codes == "auto" and codes.spoiled else None
+        if finer is None or self.memory_limit is None:
+            return finer
+        return finer if self._bytes(codes.count, codes.dim, finer) <= self.memory_limit else None
 
     def _state(self) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]]:
-        links = self._links
-        arrays = {
-            **summary_arrays(self._prepared.summary),
-            "order": links.order,
-            "waiting": links.waiting,
-            "stranded": links.stranded,
-            "graph": links.hnsw.to_bytes(),
-        }
+        arrays = dict(summary_arrays(self._prepared.summary))
         if self._keys is not None:
             arrays["keys"] = self._keys
-        state = {
-            "scale": links.hnsw.scale,
-            "costs": links.costs.to_dict(),
-            "clocked": links.clocked,
-            "curve": None if links.curve is None else links.curve.to_dict(),
-            "measured_at": links.measured_at,
-            "visited": {str(effort): count for effort, count in links.visited.items()},
-        }
+        state: dict[str, Any] = {"codes": self._codes, "links": None}
+        state |= {"degree": self._degree, "build_effort": self._build_effort}
+        if self._links is not None:
+            arrays |= self._links.net.to_arrays()
+            state["links"] = self._links.to_dict()
         return arrays, state
 
     def _restore(
         self, rows: GrowingRows, arrays: Mapping[str, npt.NDArray[Any]], state: dict[str, Any]
     ) -> None:
         self._prepared = prepare(rows.array, self._metric, summary_from(arrays))
-        self._rows = rows
-        self._keys = arrays.get("keys")
-        self._links = Links(
-            Hnsw.from_bytes(arrays["graph"], self.metric, self.random_state, state["scale"]),
-            arrays["waiting"],
-            CostModel.from_dict(state["costs"]),
-            arrays["order"],
-            None if state["curve"] is None else RecallCurve.from_dict(state["curve"]),
-            state["measured_at"],
-            state["clocked"],
-            {int(effort): count for effort, count in state["visited"].items()},
-            arrays["stranded"],
-        )
-        self._given_costs = None if state["clocked"] else self._links.costs
+        self._rows, self._keys, self._links = rows, arrays.get("keys"), None
+        self._codes, self._degree = state["codes"], state["degree"]
+        self._build_effort = state["build_effort"]
+        if state["links"] is not None:
+            values = state["links"]
+            dim = rows.dim
+            codes = Codes.from_arrays(self._metric, dim, arrays, values["net"]["codes"])
+            self._links = Links.from_dict(Net.from_arrays(codes, arrays, values["net"]), values)
+            self._given_costs = None if self._links.clocked else self._links.costs
+
+
+def _plain(k: Any, recall: Any, effort: Any) -> bool:
+    """Whether the arguments are of the types that can have been answered before."""
+    return (
+        type(k) is int
+        and (recall is None or type(recall) is float)
+        and (effort is None or type(effort) is int)
+    )
+
+
+def _describe(plan: Plan, matching: int, scanned: int, seconds: float) -> SearchInfo:
+    return SearchInfo(
+        "graph",
+        plan.estimated_recall,
+        scanned,
+        seconds,
+        matching,
+        plan.reason,
+        plan.candidates,
+    )
+
+
+def _lies_far(
+    links: Links, limit: float, queries: Float32Array, distances: npt.NDArray[np.float64]
+) -> bool:
+    return bool((links.comparable(queries, distances) > limit).any())
+
+
+def _is_exact(request: Request) -> bool:
+    return request.exact or request.recall == 1.0
+
+
+def _tally(found: Walked) -> tuple[int, int]:
+    """The fewest rows of a query, and the distances of all."""
+    if len(found.notes) == 1:
+        return int(found.notes[0, COUNT]), int(found.notes[0, SCANNED])
+    return int(found.notes[:, COUNT].min()), int(found.notes[:, SCANNED].sum())
+
+
+def _split(rows: Float32Array, order: IdArray, count: int) -> tuple[IdArray, IdArray]:
+    """The first ``count`` that differ from each other, to ask with; and the rest.
+
+    They are never more than a share of the rows that differ: what is measured should be nearly
+    the graph that is searched.
+    """
+    hashes = row_hashes(rows, order)
+    chosen = np.sort(np.unique(hashes, return_index=True)[1])
+    chosen = chosen[: min(count, max(FEWEST_QUERIES, int(HELD_OUT_SHARE * len(chosen))))]
+    return order[chosen], np.delete(order, chosen)
 
 
 def _joined(row: Row, extra: Row, k: int | None) -> Row:

@@ -19,10 +19,12 @@ from likewise.metrics import Metric, resolve
 
 #: Distances a graph search computes for each place of its list, where no timing is known.
 VISITED = 20
-#: The Python around a graph query takes so many times that around a scan (measured).
-GRAPH_CALLS = 4
+#: The Python around a graph query, as a share of that around a scan (measured).
+GRAPH_CALLS = 0.3
 #: A filtered list is made this much longer than the share of matching rows alone suggests.
 SLACK = 1.3
+#: Where fewer of a list's rows fail the filter on average, lists begin as short as without one.
+FEW_MISSED = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +230,7 @@ def choose(
 def list_length(k: int | None, rows: int, matching: int) -> int:
     """How long an unfiltered list should be to hold ``k`` matching rows."""
     wanted = min(10 if k is None else k, matching)
-    if matching == rows:
+    if wanted * (rows - matching) <= FEW_MISSED * matching:
         return wanted
     return min(rows, math.ceil(SLACK * wanted * rows / matching) + 8)
 

@@ -24,7 +24,7 @@ DEPTHS = (1, 10, 30, 100, 300, 1000)
 Z = 1.6449
 #: Misses of one query come together: the least correlation assumed between its hits.
 CORRELATION = 0.1
-#: Distances this close (relative, and absolute for distances near 0) count as equal.
+#: Distances this close (relative to themselves, and near 0 to the others) count as equal.
 TIE = 1e-9
 
 
@@ -171,7 +171,7 @@ def depths_for(rows: int) -> tuple[int, ...]:
 
 
 def measure(
-    search: Callable[[int], Sequence[Row]],
+    search: Callable[[int, int], Sequence[Row]],
     truth: Sequence[Row],
     efforts: Sequence[int],
     depths: Sequence[int],
@@ -179,7 +179,8 @@ def measure(
     """Ask the same queries at every effort and compare with the truth.
 
     Args:
-        search: from an effort to one `Row` a query, with exact distances, nearest first.
+        search: from an effort and a depth to one `Row` a query, with exact distances, nearest
+            first: the very search that is done for so many rows.
         truth: one `Row` a query, at least ``max(depths)`` long.
         efforts: ascending.
         depths: ascending.
@@ -190,8 +191,8 @@ def measure(
     shape = (len(efforts), len(depths))
     mean, lower = np.zeros(shape), np.zeros(shape)
     for row, effort in enumerate(efforts):
-        answers = search(effort)
         for column, depth in enumerate(depths):
+            answers = search(effort, depth)
             shares = [share_found(a, t, depth) for a, t in zip(answers, truth, strict=True)]
             mean[row, column] = np.mean(shares)
             lower[row, column] = lower_bound(np.array(shares), depth)
@@ -206,7 +207,8 @@ def share_found(answer: Row, truth: Row, depth: int) -> float:
     if wanted == 0:
         return 1.0
     last = float(truth.distances[wanted - 1])
-    reach = last + TIE * max(abs(last), TIE)
+    # All distances may be tiny: what counts as 0 is measured by the largest of them.
+    reach = last + TIE * max(abs(last), TIE * float(np.abs(truth.distances).max()))
     found = int(np.count_nonzero(answer.distances[:depth] <= reach))
     return min(found, wanted) / wanted
 

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from likewise.index._formulas import FORMULAS, exact_distances
-from likewise.index._rows import Float32Array, RowSummary, summarise
+from likewise.index._rows import Float32Array, GrowingRows, RowSummary, summarise
 from likewise.index._selection import is_mask
 from likewise.index._surrogates import ByFormula, RowIndex, Surrogate, Terms, make_surrogate
 from likewise.metrics import Metric
@@ -87,6 +87,27 @@ def prepare(rows: Float32Array, metric: Metric, known: RowSummary | None = None)
     """
     summary = summarise(rows, known) if metric.name in FORMULAS else None
     return PreparedRows(rows, metric, summary, make_surrogate(metric, rows, summary))
+
+
+def extended(held: GrowingRows, rows: Float32Array, prepared: PreparedRows) -> PreparedRows:
+    """`prepare` once ``rows`` (m, dim) are appended to ``held``, which ``prepared`` is of.
+
+    What is cut off or fails leaves ``held`` as it was: rows that nobody prepared would be missed.
+
+    Example:
+        >>> from likewise.metrics import resolve
+        >>> held = GrowingRows(np.eye(2, dtype=np.float32))
+        >>> both = extended(held, held.array[:1], prepare(held.array, resolve("euclidean")))
+        >>> len(both.rows), len(held)
+        (3, 3)
+    """
+    before = len(held)
+    try:
+        held.extend(rows)
+        return prepare(held.array, prepared.metric, prepared.summary)
+    except BaseException:
+        held.cut(before)
+        raise
 
 
 def scan(

@@ -564,7 +564,8 @@ class Collection:
         Raises:
             ReadOnly, CollectionLocked, StorageFailed: it cannot be written.
 
-        Cost: about 0.7 milliseconds a row of 384 numbers that joins a graph.
+        Cost: about 0.25 milliseconds a row of 384 numbers that joins a graph, and core; where the
+            kernels are not compiled yet, about a minute first, which is announced on stderr.
 
         Example:
             >>> import likewise as lw

@@ -51,6 +51,11 @@ def _segment(segment: Segment) -> dict[str, Any]:
         "rows": len(segment),
         "bytes": sum(segment.entry.files.values()),
         "indexes": {name: index.name for name, index in segment.indexes.items()},
+        "graphs": {
+            name: {"codes": index.codes, "degree": index.degree, "bytes": index.nbytes}
+            for name, index in segment.indexes.items()
+            if isinstance(index, Graph)
+        },
         "damaged": list(segment.damaged),
     }
 

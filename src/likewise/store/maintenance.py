@@ -117,18 +117,24 @@ def check_cache(
     if not problems and view.manifest.version:
         yield from _check_manifest(cache)
     for segment in view.segments:
-        if segment.damaged:
-            continue
-        sound = True
-        for name in segment.entry.files:
-            try:
-                verify_arrays(cache / name)
-            except (DamagedFile, OSError) as error:
-                sound = False
-                yield Finding("damaged_cache", f"{error}; repair() rebuilds it", "warning", name)
-        if sound:
-            yield from _compare(view, segment.entry.number, connection)
-            yield from _check_reachable(segment)
+        if not segment.damaged:
+            yield from check_segment(cache, view, segment, connection)
+
+
+def check_segment(
+    cache: Path, view: View, segment: Segment, connection: sqlite3.Connection
+) -> Iterator[Finding]:
+    """Read every file of a segment that could be opened; nothing when it is sound."""
+    sound = True
+    for name in segment.entry.files:
+        try:
+            verify_arrays(cache / name)
+        except (DamagedFile, OSError) as error:
+            sound = False
+            yield Finding("damaged_cache", f"{error}; repair() rebuilds it", "warning", name)
+    if sound:
+        yield from _compare(view, segment.entry.number, connection)
+        yield from _check_reachable(segment)
 
 
 def _check_reachable(segment: Segment) -> Iterator[Finding]:

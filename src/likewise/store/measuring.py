@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from likewise.results import Row
 from likewise.store.database import damaged
+from likewise.store.kernels import load_now
 from likewise.store.query_log import logged_queries
 from likewise.store.reports import RecallReport
 from likewise.store.searching import Found, Selected, find
@@ -25,6 +26,8 @@ def measure_recall(
     connection: sqlite3.Connection, view: View, field: str, k: int, count: int
 ) -> RecallReport:
     """Ask ``count`` queries twice; see `Collection.recall`."""
+    if not all(segment.graphless for segment in view.segments):
+        load_now()  # or the usual search would scan, and there would be nothing to measure
     dim = view.settings.fields[field].dim or 0
     logged = logged_queries(connection, field, dim)[-count:]
     rows = _drawn_rows(connection, view, count - len(logged) // 2 if len(logged) else count)

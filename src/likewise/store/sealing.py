@@ -2,7 +2,7 @@
 
 The tail is written out once it is past `TAIL_ROWS`, together with the segments before it
 that are not much larger (so each row is indexed about log n times in all). A segment with
-many dead rows, a damaged file or a missing index is written anew. Nobody waits for it: a
+many dead rows, or a damaged, missing or outdated file, is written anew. Nobody waits for it: a
 thread of the writing process does it when writes pause, `seal` does it now, and `close` leaves
 at least short tiers behind, so that processes that write one row and exit do not leave an
 ever longer tail.
@@ -27,12 +27,14 @@ import numpy.typing as npt
 
 from likewise._arrays import save_arrays
 from likewise.errors import CacheWarning, LikewiseError, StorageFailed
-from likewise.index import CostModel, Graph, Index
+from likewise.index import CostModel, Graph, Index, _compiled
 from likewise.index.exact import Exact
 from likewise.store.columns import Column
 from likewise.store.database import Database
 from likewise.store.field_columns import read_columns
 from likewise.store.forking import Mutex, watch
+from likewise.store.kernels import load_at_hand, load_now, load_patiently
+from likewise.store.maintenance import check_segment
 from likewise.store.manifest import FILE_NAME, Manifest, SegmentEntry, write_manifest
 from likewise.store.query_log import logged_queries
 from likewise.store.segments import Segment, read_rows, rows_file
@@ -42,6 +44,8 @@ from likewise.vectors import Float32Array
 
 RowArray = npt.NDArray[np.int64]
 Progress = Callable[[int, int], None]
+#: Loads what building a graph of so many rows needs; gives whether it is there.
+Kernels = Callable[[int], bool]
 
 #: A longer tail is sealed in the background.
 TAIL_ROWS = 4096
@@ -62,6 +66,16 @@ _CACHE_FILE = re.compile(r"\d{6,}\.|\.")
 
 class _Stopped(Exception):
     """`close` asked the sealer to leave."""
+
+
+class _KernelsWanted(Exception):
+    """A graph is to be built, and the kernels for it are not loaded yet."""
+
+
+def _only_if_ready(rows: int) -> bool:
+    if not _compiled.ready():
+        raise _KernelsWanted
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +151,12 @@ class Sealer:
         if self._tail_rows > TAIL_ROWS:
             try:
                 with self._working:
-                    self._work(force_tail=False, graph_rows=CLOSE_ROWS, progress=None)
+                    self._work(
+                        force_tail=False,
+                        graph_rows=CLOSE_ROWS,
+                        kernels=lambda _: load_at_hand(),
+                        progress=None,
+                    )
             except (LikewiseError, OSError) as error:
                 self._warn(error)
 
@@ -155,13 +174,26 @@ class Sealer:
             if self._stop.is_set():
                 return
             try:
-                with self._working:
-                    self._work(force_tail=False, graph_rows=None, progress=self._check_stop)
+                self._work_behind()
             except _Stopped:
                 return
             except (LikewiseError, OSError) as error:
                 if not self._stop.is_set():
                     self._warn(error)
+
+    def _work_behind(self) -> None:
+        def work(kernels: Kernels) -> None:
+            with self._working:
+                self._work(
+                    force_tail=False, graph_rows=None, kernels=kernels, progress=self._check_stop
+                )
+
+        try:
+            work(_only_if_ready)
+        except _KernelsWanted:
+            # Outside the lock: this may take a minute, and `seal` need not wait for it.
+            there = load_patiently(lambda: self._check_stop(0, 0))
+            work(lambda _: there)
 
     def _warn(self, error: Exception) -> None:
         warnings.warn(
@@ -188,22 +220,41 @@ class Sealer:
     def seal(self, progress: Progress | None = None) -> None:
         """Index everything, now; a caller's ``progress`` may raise to interrupt."""
         with self._alone():
-            self._work(force_tail=True, graph_rows=None, progress=progress)
+            self._work_now(progress)
 
     def rewrite(self, progress: Progress | None = None) -> None:
         """Write one segment of all rows, from the database, and drop every other file."""
         with self._alone():
             view = self._view()
-            self._replace(view, _Job(0, len(view.segments), True, True), progress)
+            graph = view.live >= GRAPH_ROWS and load_now(view.live, progress)
+            self._replace(view, _Job(0, len(view.segments), True, graph), progress)
 
     def rebuild(self, progress: Progress | None = None) -> int:
-        """Write every damaged segment anew, and index the rest; returns how many were."""
+        """Write every segment anew that `check` finds fault with, and index the rest.
+
+        Returns how many were.
+        """
         with self._alone():
             with self._keeper.read_anew():
-                damaged = [s for s in self._view().segments if s.damaged]
-                whole = bool(self._keeper.problems) and not damaged  # the manifest itself
-                self._work(force_tail=True, graph_rows=None, progress=progress)
-            return len(self._view().segments) if whole else len(damaged)
+                faulty = self._faulty()
+                whole = bool(self._keeper.problems) and not faulty  # the manifest itself
+                for i in reversed(faulty):  # so that the places of the others stay
+                    view = self._view()
+                    rows = _live(view, i)
+                    graph = rows >= GRAPH_ROWS and load_now(rows, progress)
+                    self._replace(view, _Job(i, i + 1, False, graph), progress)
+                self._work_now(progress)
+            return len(self._view().segments) if whole else len(faulty)
+
+    def _faulty(self) -> list[int]:
+        """The places of segments that are damaged, at first sight or when all is read."""
+        view = self._view()
+        with self._database.read() as connection:
+            return [
+                i
+                for i, segment in enumerate(view.segments)
+                if segment.damaged or any(check_segment(self._cache, view, segment, connection))
+            ]
 
     def add_columns(self) -> None:
         """Write the columns of indexed fields that segments lack."""
@@ -252,13 +303,32 @@ class Sealer:
                     "space and seal() again"
                 ) from error
 
-    def _work(self, *, force_tail: bool, graph_rows: int | None, progress: Progress | None) -> None:
+    def _work_now(self, progress: Progress | None) -> None:
+        self._work(
+            force_tail=True,
+            graph_rows=None,
+            kernels=lambda rows: load_now(rows, progress),
+            progress=progress,
+        )
+
+    def _work(
+        self,
+        *,
+        force_tail: bool,
+        graph_rows: int | None,
+        kernels: Kernels,
+        progress: Progress | None,
+    ) -> None:
+        loaded: bool | None = None  # until a graph is wanted
         while True:
             view = self._view()
-            job = _next_job(view, force_tail, graph_rows)
+            job = _next_job(view, force_tail, graph_rows, graphs=loaded is not False)
             if job is None:
                 self._forget_tombstones(view)
                 return
+            if job.graph and loaded is None:
+                loaded = kernels(view.live)
+                continue  # it may have taken long, and much may have been committed
             self._replace(view, job, progress)
 
     def _view(self) -> View:
@@ -311,9 +381,10 @@ class Sealer:
         progress: Progress | None,
     ) -> Index:
         metric = field.metric or "cosine"
-        if not graph or len(vectors) < GRAPH_ROWS or metric not in Graph.metrics:
+        if not graph or len(vectors) < GRAPH_ROWS:
             return Exact(metric).fit(vectors)
-        index = Graph(metric, random_state=settings.random_state, costs=self._costs)
+        # All cores: the graph is the same, and searches of other threads get their turn.
+        index = Graph(metric, random_state=settings.random_state, costs=self._costs, n_jobs=-1)
         return index.fit(
             vectors, sample_keys=keys, queries=asked if len(asked) else None, progress=progress
         )
@@ -401,34 +472,35 @@ class Sealer:
         return [path for path in settings.indexed if path not in segment.fields.mapped]
 
 
-def _next_job(view: View, force_tail: bool, graph_rows: int | None) -> _Job | None:
+def _next_job(
+    view: View, force_tail: bool, graph_rows: int | None, *, graphs: bool = True
+) -> _Job | None:
+    """What to do next; None when all is done. Without ``graphs`` none is built, nor dropped."""
     sizes = [_live(view, i) for i in range(len(view.segments) + 1)]
     for i, segment in enumerate(view.segments):
         if graph_rows is not None and sizes[i] > graph_rows:
             continue  # would take long: left to somebody with more time
         dead = 1 - sizes[i] / max(1, len(segment))
-        wants_graph = _wants_graph(view, i, sizes[i])
-        if segment.damaged or dead > DEAD_SHARE or wants_graph:
-            keep_graph = not segment.graphless or wants_graph
+        wants_graph = graphs and _wants_graph(view, i, sizes[i])
+        stale = (segment.outdated or dead > DEAD_SHARE) and (graphs or segment.graphless)
+        if segment.damaged or stale or wants_graph:
+            keep_graph = graphs and (not segment.graphless or wants_graph)
             return _Job(i, i + 1, False, keep_graph and sizes[i] >= GRAPH_ROWS)
     tail = sizes[-1]
     if len(view.tail) <= (0 if force_tail else TAIL_ROWS):
         return None
     first, total = len(view.segments), tail
-    while first and sizes[first - 1] < 2 * total:
+    while first and sizes[first - 1] < 2 * total and (graphs or view.segments[first - 1].graphless):
         first -= 1
         total += sizes[first]
     if graph_rows is not None and total > graph_rows:
         first, total = len(view.segments), tail
-    return _Job(first, len(view.segments), True, graph_rows is None or total <= graph_rows)
+    small = graph_rows is None or total <= graph_rows
+    return _Job(first, len(view.segments), True, graphs and small and total >= GRAPH_ROWS)
 
 
 def _wants_graph(view: View, i: int, rows: int) -> bool:
-    return (
-        rows >= GRAPH_ROWS
-        and view.segments[i].graphless
-        and any(field.metric in Graph.metrics for field in view.settings.fields.values())
-    )
+    return rows >= GRAPH_ROWS and view.segments[i].graphless
 
 
 def _live(view: View, part: int) -> int:

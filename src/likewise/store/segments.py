@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from likewise._arrays import DamagedFile, open_arrays, verify_arrays
 from likewise.errors import LikewiseError
-from likewise.index import Index, load
+from likewise.index import Index, is_current, load
 from likewise.index.exact import Exact
 from likewise.store.columns import Column
 from likewise.store.database import damaged
@@ -46,6 +46,7 @@ class Segment:
         indexes: vector field to its index over the n rows.
         fields: metadata columns of the n rows.
         damaged: what could not be used, a sentence a file; empty when all is well.
+        outdated: whether an index file is of another version of Likewise, and not used.
     """
 
     entry: SegmentEntry
@@ -53,6 +54,7 @@ class Segment:
     indexes: Mapping[str, Index]
     fields: FieldColumns
     damaged: tuple[str, ...] = ()
+    outdated: bool = False
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -73,7 +75,8 @@ def open_segment(
     """Map the files of a segment; what is damaged is replaced from the database.
 
     A damaged index costs only speed: the rows are scanned. Damaged rows are read from the
-    database into memory. ``Segment.damaged`` says what happened; the caller warns.
+    database into memory. ``Segment.damaged`` says what happened; the caller warns. An index of
+    another version is no damage: the rows are scanned until the writer has built it anew.
     """
     damaged: list[str] = []
     try:
@@ -90,12 +93,19 @@ def open_segment(
             for name in settings.fields
         }
         return Segment(entry, rows, indexes, FieldColumns(rows), tuple(damaged))
-    indexes = {
-        name: _open_index(cache, entry, name, vectors[name], settings, damaged)
-        for name in settings.fields
+    opened = {
+        name: _open_index(cache, entry, name, vectors[name], damaged) for name in settings.fields
     }
+    indexes = {
+        name: Exact(settings.fields[name].metric or "cosine").fit(vectors[name])
+        if index is None
+        else index
+        for name, index in opened.items()
+    }
+    # Those that are neither there nor damaged.
+    outdated = len(damaged) < sum(index is None for index in opened.values())
     columns = _open_columns(cache, entry, settings, damaged)
-    return Segment(entry, rows, indexes, FieldColumns(rows, columns), tuple(damaged))
+    return Segment(entry, rows, indexes, FieldColumns(rows, columns), tuple(damaged), outdated)
 
 
 def rows_file(number: int) -> str:
@@ -144,15 +154,16 @@ def _open_index(
     entry: SegmentEntry,
     field: str,
     vectors: Float32Array,
-    settings: Settings,
     damaged: list[str],
-) -> Index:
+) -> Index | None:
+    """The saved index; None where it is damaged, which ``damaged`` then says, or outdated."""
     file = entry.indexes[field]
     try:
-        return load(_checked(cache / file, entry), rows=vectors)
+        path = _checked(cache / file, entry)
+        return load(path, rows=vectors) if is_current(path) else None
     except (LikewiseError, OSError, KeyError) as error:
         damaged.append(_damage(file, error))
-        return Exact(settings.fields[field].metric or "cosine").fit(vectors)
+        return None
 
 
 def _open_columns(

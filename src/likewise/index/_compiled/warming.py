@@ -1,0 +1,125 @@
+"""Calls of every kernel on tiny arrays, which compile what searches and fits will call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from likewise.index._compiled import link, reach, search
+from likewise.index._compiled.values import (
+    Diversity,
+    Effort,
+    Entries,
+    Found,
+    Placing,
+    Space,
+    Visited,
+    Wanted,
+)
+
+ROWS, DIM, DEGREE = 6, 4, 2
+#: The types of codes, and whether rows have a scale and a bias.
+SPACES: dict[str, tuple[Any, bool]] = {
+    "8-bit": (np.uint8, True),
+    "4-bit": (np.int8, True),
+    "float32": (np.float32, False),
+}
+
+
+def warm_up() -> list[Callable[[], Any]]:
+    """One call a kernel and type of codes."""
+    return [
+        *(partial(_warm_search, name) for name in SPACES),
+        *(step for name in ("8-bit", "float32") for step in _steps(name)),
+        _warm_reach,
+    ]
+
+
+def _steps(name: str) -> list[Callable[[], Any]]:
+    return [partial(step, name) for step in (_warm_insert, _warm_join)]
+
+
+def read_only(array: Any) -> Any:
+    """The same array, not writable: the kernels are compiled for that type."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def tiny_space(name: str, rows: int = ROWS) -> Space:
+    """Rows that all are the same."""
+    dtype, terms = SPACES[name]
+    codes = np.zeros((rows, 64 // dtype().itemsize), dtype)
+    ones = np.ones((rows if terms else 0, 2), np.float32)
+    return Space(read_only(codes), read_only(ones), 0)
+
+
+def _entries(name: str) -> Entries:
+    ids = read_only(np.zeros(1, np.int32))
+    return Entries(tiny_space(name, 1), ids, ids)
+
+
+def _visited() -> Visited:
+    return Visited(np.zeros(ROWS, np.uint8), np.zeros(1, np.int64))
+
+
+def _ring() -> Any:
+    next_ = (np.arange(ROWS, dtype=np.int32)[:, None] + np.arange(1, DEGREE + 1)) % ROWS
+    return next_.astype(np.int32)
+
+
+def _warm_search(name: str) -> None:
+    rows = read_only(np.zeros((ROWS, DIM), np.float32))
+    found = Found(
+        np.empty((1, 3), np.int64),
+        np.empty((1, 3)),
+        np.empty((1, 3), np.int64),
+        np.empty(1, np.float32),
+    )
+    space, entries = tiny_space(name), _entries(name)
+    arguments: list[Any] = [
+        *space,
+        read_only(_ring()),
+        *tiny_space("8-bit")[:2],
+        *entries.space[:-1],
+        entries.ids,
+        entries.places,
+        *Placing(read_only(np.zeros(DIM, np.float32)), 1.0, 0, 0.0),
+        rows,
+        rows[:1],
+        read_only(np.zeros(0, np.int32)),
+        read_only(np.zeros(0, np.bool_)),
+        *Effort(4, 1.5, 2, 1 << 40),
+        *Wanted(1, 2, 3, 3, np.inf, 0, ROWS),
+        *_visited(),
+        *found,
+    ]
+    search.search(*arguments)
+
+
+def _warm_insert(name: str) -> None:
+    space, rows = tiny_space(name), read_only(np.zeros((ROWS, DIM), np.float32))
+    batch, diversity = np.zeros(1, np.int32), Diversity(1.1, 1.2, 1)
+    entries, visited = _entries(name), _visited()
+    link.insert(
+        space, _ring(), entries, rows, read_only(batch), batch.copy(), 4, diversity, visited
+    )
+
+
+def _warm_join(name: str) -> None:
+    space, one = tiny_space(name), read_only(np.zeros(1, np.int32))
+    diversity = Diversity(1.1, 1.2, 1)
+    offsets = read_only(np.array([0, 1]))
+    link.join(space, _ring(), one, offsets, one, diversity)
+    both, alive = np.stack([_ring(), _ring()]), read_only(np.ones(ROWS, np.bool_))
+    link.mend(space, both, alive, one, diversity)
+
+
+def _warm_reach() -> None:
+    links, parents = _ring(), np.full(ROWS, -1, np.int32)
+    queue, one = np.empty(ROWS, np.int32), read_only(np.zeros(1, np.int32))
+    reach.reach(read_only(links), one, parents, queue)
+    reach.connect(links, one, parents, queue)
