@@ -10,6 +10,7 @@ import contextlib
 import functools
 import itertools
 import sqlite3
+import threading
 import time
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
@@ -102,7 +103,7 @@ class Collection:
         self._log = QueryLog()
         # Also runs when the last reference goes, and when the interpreter ends.
         self._shut = weakref.finalize(
-            self, _shut, database, self._lock, self._sealer, self._log, self._writing
+            self, _shut_somewhere, database, self._lock, self._sealer, self._log, self._writing
         )
 
     # -- what it is --------------------------------------------------------------------
@@ -870,6 +871,20 @@ class Collection:
         if not self._lock.held:
             self._lock.acquire()
             self._sealer.tidy()
+
+
+def _shut_somewhere(
+    database: Database, lock: WriterLock, sealer: Sealer, log: QueryLog, writing_: Any
+) -> None:
+    """Shut here, or apart when the garbage was collected by the sealer's own thread.
+
+    That thread cannot wait for its own end, and may hold the database just then.
+    """
+    parts = (database, lock, sealer, log, writing_)
+    if sealer.works_here:
+        threading.Thread(target=_shut, args=parts, name="likewise-closer").start()
+    else:
+        _shut(*parts)
 
 
 def _shut(

@@ -138,6 +138,11 @@ class Sealer:
             self._thread.start()
         self._wake.set()
 
+    @property
+    def works_here(self) -> bool:
+        """Whether the caller is the sealer's own thread."""
+        return threading.current_thread() is self._thread
+
     def close(self) -> None:
         """Stop the thread, then leave short tiers behind where the tail is long."""
         thread = self._thread
