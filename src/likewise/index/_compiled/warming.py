@@ -155,7 +155,7 @@ def _warm_merged(name: str) -> None:
         0,
         1,
         4,
-        Diversity(1.1, 1.2, 1),
+        diversity,
         _visited(),
     )
 
