@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from likewise.index._windows import Windows
+from likewise.index._windows import SPARSE, Windows
 from likewise.index.planner import list_length
 
 IdArray = npt.NDArray[np.int64]
@@ -86,10 +86,13 @@ class Planner:
         windows = self._windows
         if windows is None or wish.exact or windows.scan_length(wish.k) > MOST_LISTED:
             return [self._exactly(exact)], np.zeros(len(widths), dtype=np.int64), weighed
-        scan = windows.scan_seconds(widths) + LOOK * widths * wish.masked
+        scan: FloatArray = np.asarray(windows.scan_seconds(widths))
+        if wish.masked:
+            listed = matching < SPARSE * widths
+            scan = windows.scan_seconds(np.where(listed, matching, widths)) + LOOK * self._rows
         scan_recall = self._scan_recall(wish)
         length = windows.scan_length(wish.k)
-        scanned = Way("scan", length, 0.0, scan_recall[1], float(scan.mean()))
+        scan_way = Way("scan", length, 0.0, scan_recall[1], float(scan.mean()))
         scannable = scan_recall[0] >= wish.recall or wish.effort is not None
         if scannable:
             weighed["scan"] = float(scan.mean())
@@ -103,17 +106,11 @@ class Planner:
         walk = np.where(chosen < 0, np.inf, walk)
         if np.isfinite(walk).all():
             weighed["window"] = float(walk.mean())
-        if (
-            wish.method is not None
-        ):  # a walk was asked for: where there is none, the window is short
+        if wish.method is not None:  # asked for; where no walk is known the window is short
             walk = np.where(chosen < 0, np.inf, -1.0)
         best = np.minimum(exact, scan) if scannable else exact
-        ways = [*ways, self._exactly(exact)]
-        ways.append(
-            Way("scan", windows.scan_length(wish.k), 0.0, scan_recall[1], float(scan.mean()))
-        )
-        scanned = len(ways) - 1 if scannable else len(ways) - 2
-        rest = np.where((scan <= exact) & scannable, scanned, len(ways) - 2)
+        ways = [*ways, self._exactly(exact), scan_way]
+        rest: IdArray = np.where((scan <= exact) & scannable, len(ways) - 1, len(ways) - 2)
         chosen = np.where(walk < best, chosen, rest)
         return ways, chosen, weighed
 

@@ -48,13 +48,15 @@ METHODS = {
     "super": BY_OVERLAP,
 }
 #: Queries asked at each width, in so many windows; fewer where answers take plain loops.
-QUERIES, PLACES, FEW_QUERIES = 128, 4, 32
+QUERIES, PLACES, FEW_QUERIES = 256, 8, 32
 #: The longest list measured: scans of what asks for more are as quick.
 LONGEST = 256
 #: Below this many rows a window is always scanned.
 NARROWEST = 256
 #: Once the cheapest walk costs so many times a scan, narrower windows are not measured.
 HOPELESS = 2.0
+#: Where fewer of all rows pass a mask, those that pass are listed before a scan.
+SPARSE = 1 / 4
 #: How far beyond a row, measured by a near one, a query is put that is in no graph.
 BEYOND = 0.5
 #: Times a timing is repeated; the best counts.
@@ -139,6 +141,7 @@ class Windows:
         self._whole = read_only(_with_twins(net)[:ordered])
         self._scratch = Scratch(net.codes.count)
         self._graph: tuple[Any, ...] = ()
+        self._late = 0
 
     @property
     def codes(self) -> Codes:
@@ -174,6 +177,7 @@ class Windows:
             read_only(ordered.slots() if len(ordered.late) else ordered.order),
             read_only(ordered.late),
         )
+        self._late = len(ordered.late)
         self._search = loops(self.codes.metric).window.search_windows
 
     # -- searching -----------------------------------------------------------------------
@@ -203,7 +207,15 @@ class Windows:
             np.empty((count, 3), np.int64),
             np.ones(count, np.float32) if ratios else _NO_RATIOS,
         )
-        mask = _NO_MASK if ask.mask is None else read_only(np.ascontiguousarray(ask.mask))
+        graph, mask = self._graph, _NO_MASK
+        if ask.mask is not None:
+            mask = read_only(np.ascontiguousarray(ask.mask))
+            listed = np.flatnonzero(mask).astype(np.int32)
+            if ask.method == "scan" and not self._late and len(listed) < SPARSE * len(mask):
+                # Those that pass, in order, in the place of late rows.
+                graph, mask = (*graph[:-1], read_only(listed)), _NO_MASK
+                spans = np.searchsorted(listed, windows[:, :2])
+                windows = np.concatenate([np.zeros_like(spans), spans], axis=1)
         settings = self._settings(ask, width)
         queries = read_only(np.require(queries, requirements=("C", "A")))
         if len(windows) != count:
@@ -213,9 +225,7 @@ class Windows:
         def piece(some: slice) -> None:
             visited = self._scratch.take()
             part = [array[some] for array in found]  # an empty one stays empty
-            self._search(
-                *self._graph, mask, queries[some], windows[some], *settings, *visited, *part
-            )
+            self._search(*graph, mask, queries[some], windows[some], *settings, *visited, *part)
             self._scratch.give(visited)
 
         if jobs == 1 or count < 2 * PIECE:

@@ -537,12 +537,7 @@ class Window(Index):
             return
         masked = asked.mask is not None
         ask = WindowAsk(way.method, k, max(way.length, k), way.stop, asked.mask)
-        found = windows.find(
-            asked.queries[some],
-            asked.windows[some],
-            ask,
-            self._jobs,
-        )
+        found = windows.find(asked.queries[some], asked.windows[some], ask, self._jobs)
         counts, depths = found.notes[:, COUNT], found.notes[:, DEPTH]
         enough = counts >= np.minimum(k, asked.matching[some])
         if masked and way.method == "parts" and asked.request.effort is None:
