@@ -9,7 +9,7 @@ from benchmarks.building import Built
 from benchmarks.peers.windows import ENGINES, OURS, POST, PRE
 from benchmarks.protocol import Figure
 from benchmarks.window_sweep import RECALL, Timed, at, geometric
-from benchmarks.windows import K
+from benchmarks.windows import K, width
 from replications.protocol import Table
 
 #: What we aim at, in multiples of the best single peer's figure, and of the plain graph's.
@@ -73,11 +73,6 @@ def figures(measured: Measured) -> list[Figure]:
         *_promised(measured),
         *_size_and_time(measured),
     ]
-
-
-def width(exponent: int) -> str:
-    """A width, for readers."""
-    return f"2^-{exponent}" if exponent else "1"
 
 
 def _widths(measured: Measured) -> Iterator[Figure]:

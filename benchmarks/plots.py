@@ -98,7 +98,7 @@ def _panel(axes: Any, points: Sequence[Point], rate: str) -> dict[str, End]:
     ends: dict[str, End] = {}
     peers = [name for name in ENGINES if name != OURS]
     for name in engines(points):
-        line = shown(curve(of(points, name), rate))
+        line = visible(curve(of(points, name), rate))
         if not line:
             continue
         x, y = place(np.array([recall for recall, _ in line])), [speed for _, speed in line]
@@ -119,10 +119,10 @@ def _panel(axes: Any, points: Sequence[Point], rate: str) -> dict[str, End]:
     return ends
 
 
-def recall_axis(axes: Any) -> None:
+def recall_axis(axes: Any, ticks: Sequence[float] = TICKS) -> None:
     """Recall along the panel."""
     axes.set_xlim(*place(np.array([LEAST, MOST])))
-    axes.set_xticks(place(np.array(TICKS)), [f"{tick:g}" for tick in TICKS])
+    axes.set_xticks(place(np.array(ticks)), [f"{tick:g}" for tick in ticks])
     axes.set_xlabel("recall@10")
 
 
@@ -138,7 +138,7 @@ def rate_axis(axes: Any, steps: tuple[int, ...] = (1, 2, 5)) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def shown(line: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+def visible(line: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     """What of a line is in the picture."""
     return [(min(recall, MOST), speed) for recall, speed in line if recall >= LEAST]
 

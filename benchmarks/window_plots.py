@@ -25,12 +25,14 @@ from benchmarks.plots import (
     rate_axis,
     recall_axis,
     save,
-    shown,
+    visible,
 )
 from benchmarks.window_sweep import Timed, at
+from benchmarks.windows import width
 
 #: Widths (2^-exponent) whose curves of recall against speed are measured whole and drawn.
 WHOLE = (0, 3, 6, 9)
+FEW_TICKS = (0.8, 0.9, 0.95, 0.99, 0.999)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +59,10 @@ def draw(picture: WindowPicture, folder: Path) -> list[Path]:
         paths = save(figure, folder, f"windows-{picture.name}")
         pyplot.close(figure)
         widths = [exponent for exponent in WHOLE if exponent in picture.sizes]
-        figure, grid = pyplot.subplots(2, 2, figsize=(11, 8.4), layout="constrained")
+        figure, grid = pyplot.subplots(2, 2, figsize=(13, 8.4), layout="constrained")
         for axes, exponent in zip(grid.flat, widths, strict=False):
             label_lines(axes, _curves(axes, picture, exponent))
-            axes.set_title(f"windows of 2^-{exponent}, {picture.sizes[exponent]:,} rows")
+            axes.set_title(f"windows of {width(exponent)}, {picture.sizes[exponent]:,} rows")
         for axes in grid.flat[len(widths) :]:
             axes.set_visible(False)
         for axes in grid[:, 0]:
@@ -82,7 +84,7 @@ def _widths(axes: Any, picture: WindowPicture) -> dict[str, End]:
             ends[name] = (rates[-1], _style(name)["color"])
     rate_axis(axes, (1,))
     ticks = [e for e in picture.sizes if e % 2 == 0]
-    axes.set_xticks(ticks, [f"2^-{e}\n{_short(picture.sizes[e])}" for e in ticks])
+    axes.set_xticks(ticks, [f"{width(e)}\n{_short(picture.sizes[e])}" for e in ticks])
     axes.set_xlabel("width of the window, share of the rows and rows")
     axes.set_ylabel("queries a second, one thread")
     return ends
@@ -97,13 +99,13 @@ def _curves(axes: Any, picture: WindowPicture, exponent: int) -> dict[str, End]:
     ]
     ends: dict[str, End] = {}
     for name in engines(points):
-        line = shown(curve(of(points, name), "batch"))
+        line = visible(curve(of(points, name), "batch"))
         if line:
             x = place(np.array([min(recall, MOST) for recall, _ in line]))
             y = [speed for _, speed in line]
             axes.plot(x, y, **_style(name))
             ends[name] = (y[-1], _style(name)["color"])
-    recall_axis(axes)
+    recall_axis(axes, FEW_TICKS)
     rate_axis(axes, (1, 2, 5) if _decades(ends) < 2 else (1,))
     return ends
 

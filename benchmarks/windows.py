@@ -22,6 +22,8 @@ SPARE = 40
 #: Rows this near to the last true neighbour (squared distance) are as near as it.
 TIE = 1e-9
 
+RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+
 Positions = npt.NDArray[np.int64]
 Numbers = npt.NDArray[np.float64]
 
@@ -80,6 +82,11 @@ class Ordered:
         """From and up to which position the windows go."""
         starts = np.searchsorted(self.numbers, lows, side="left")
         return starts, np.maximum(starts, np.searchsorted(self.numbers, highs, side="right"))
+
+
+def width(exponent: int) -> str:
+    """2^-exponent, for readers."""
+    return "2⁻" + str(exponent).translate(RAISED) if exponent else "1"
 
 
 def exponents(rows: int) -> list[int]:

@@ -22,13 +22,14 @@ class LancePrefilter(WindowEngine):
     def build(self, threads: int, folder: Path) -> None:
         import lancedb
         import pyarrow as pa
+        from lancedb.index import BTree, HnswSq
 
         rows = self.data.rows
         flat = pa.FixedSizeListArray.from_arrays(pa.array(rows.reshape(-1)), rows.shape[1])
         columns = {"id": list(range(len(rows))), "vector": flat, "number": self.data.attribute}
         table = lancedb.connect(folder).create_table("rows", pa.table(columns))
-        table.create_index(metric=self._metric, index_type="IVF_HNSW_SQ")
-        table.create_scalar_index("number", index_type="BTREE")
+        table.create_index("vector", config=HnswSq(distance_type=self._metric))
+        table.create_index("number", config=BTree())
         table.optimize()
 
     @property
