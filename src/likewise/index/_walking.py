@@ -146,7 +146,7 @@ class Walker:
         radius = np.inf if ask.radius is None else float(ask.radius)
         return (
             *Effort(ask.effort, float(ask.stop), depth, ask.budget),
-            *Wanted(self._metric, k, width, _sorted(width), radius, low, high),
+            *Wanted(self._metric, k, width, _sorted(width), radius, low, high, self._size),
         )
 
     def run(

@@ -50,6 +50,30 @@ prefetch: Any = _prefetch
 
 
 @intrinsic
+def _prefetch_from(typing: Any, array: Any, row: Any, item: Any) -> Any:
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        rows = context.make_array(signature.args[0])(context, builder, arguments[0])
+        stride = builder.extract_value(rows.strides, 0)
+        size = ir.Constant(_LONG, signature.args[0].dtype.bitwidth // 8)
+        first = builder.bitcast(rows.data, ir.PointerType(_BYTE))
+        start = builder.add(builder.mul(arguments[1], stride), builder.mul(arguments[2], size))
+        settings = [ir.Constant(_INT, value) for value in (0, 3, 1)]  # to read, to keep, data
+        kind = ir.FunctionType(ir.VoidType(), [first.type, _INT, _INT, _INT])
+        function = _CGUTILS.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        for line in range(2):
+            offset = builder.add(start, ir.Constant(_LONG, line * _LINE))
+            builder.call(function, [builder.gep(first, [offset]), *settings])
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64, types.int64), generate
+
+
+#: ``prefetch_from(array, row, item)`` asks for two cache lines of ``array[row]``, from that item.
+prefetch_from: Any = _prefetch_from
+
+
+@intrinsic
 def _make_ordered(typing: Any, value: Any) -> Any:
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:

@@ -29,6 +29,10 @@ from likewise.index._compiled.values import (
 from likewise.index._compiled.walk import begin, walk
 
 
+#: Rows in their own order.
+_SAME = np.empty(0, np.int32)
+
+
 @kernel(boundscheck=False, error_model="numpy")
 def search(
     codes: Any,
@@ -60,6 +64,7 @@ def search(
     radius: Any,
     low: Any,
     high: Any,
+    beyond: Any,
     marks: Any,
     walk_number: Any,
     ids: Any,
@@ -92,7 +97,7 @@ def search(
         followers,
         mask,
         Effort(pool_length, stop, stop_depth, budget),
-        Wanted(metric, k, ranked, sorted_, radius, low, high),
+        Wanted(metric, k, ranked, sorted_, radius, low, high, beyond),
         Visited(marks, walk_number),
         Found(ids, distances, notes, ratios),
     )
@@ -122,7 +127,7 @@ def _search_all(
         found.notes[t, COUNT] = -1
         found.notes[t, DEPTH] = 0
         found.notes[t, SCANNED] = 0
-        if not _fits(space, placing, queries[t]):
+        if not fits(space, placing, queries[t]):
             continue
         query = place_query(space, placing, queries[t], code)
         starts = begin(entries, query, visited, near, keys)
@@ -131,11 +136,11 @@ def _search_all(
         if found.ratios.shape[0]:
             found.ratios[t] = ratio
         sort_anew(space, fine, query, pool, min(size, wanted.sorted), near, keys)
-        _choose(rows, queries[t], followers, mask, pool, size, wanted, found, t)
+        choose(rows, _SAME, queries[t], followers, mask, pool, size, wanted, found, t)
 
 
 @kernel(boundscheck=False)
-def _fits(space: Any, placing: Any, query: Any) -> Any:
+def fits(space: Any, placing: Any, query: Any) -> Any:
     """Whether the query is finite, has a direction if it needs one, and its squares stay finite."""
     limit = np.float32(FLOAT_MAX)
     if (space.kind == SQUARED or space.kind == PRODUCT) and placing.unit == 0:
@@ -148,8 +153,9 @@ def _fits(space: Any, placing: Any, query: Any) -> Any:
 
 
 @kernel(boundscheck=False, error_model="numpy")
-def _choose(
+def choose(
     rows: Any,
+    order: Any,
     query: Any,
     followers: Any,
     mask: Any,
@@ -159,7 +165,10 @@ def _choose(
     found: Any,
     t: Any,
 ) -> None:
-    """Rank the rows of the pool that pass, keep the best, and say how deep they lay."""
+    """Rank the rows of the pool that pass, keep the best, and say how deep they lay.
+
+    ``order`` says where in ``rows`` each row of the pool is; (0,) where that is its own number.
+    """
     ids, distances = found.ids[t], found.distances[t]
     length = length_of(wanted.metric, query)
     passing, kth_depth = 0, 0
@@ -168,8 +177,8 @@ def _choose(
         row = id_of(pool[place])
         while row >= 0 and passing < limit:
             if _passes(row, mask, wanted):
-                ids[passing] = row
-                prefetch(rows, row)
+                ids[passing] = order[row] if order.shape[0] else row
+                prefetch(rows, ids[passing])
                 passing += 1
                 if passing == wanted.k:
                     kth_depth = place + 1
@@ -186,12 +195,12 @@ def _choose(
     found.notes[t, COUNT] = count
     found.notes[t, DEPTH] = kth_depth
     if wanted.radius < np.inf and (wanted.k == 0 or count < wanted.k):
-        found.notes[t, DEPTH] = _depth_of_radius(rows, query, pool, size, wanted)
+        found.notes[t, DEPTH] = _depth_of_radius(rows, order, query, pool, size, wanted)
 
 
 @kernel(boundscheck=False, inline="always")
 def _passes(row: Any, mask: Any, wanted: Any) -> Any:
-    inside = wanted.low <= row < wanted.high
+    inside = wanted.low <= row < wanted.high or row >= wanted.beyond
     return inside and (mask.shape[0] == 0 or mask[row])
 
 
@@ -207,14 +216,15 @@ def _settle(ids: Any, distances: Any, place: Any, value: Any) -> None:
 
 
 @kernel(boundscheck=False, error_model="numpy")
-def _depth_of_radius(rows: Any, query: Any, pool: Any, size: Any, wanted: Any) -> Any:
+def _depth_of_radius(rows: Any, order: Any, query: Any, pool: Any, size: Any, wanted: Any) -> Any:
     """How many rows of the pool lie within the radius; 0 when its last one still does."""
     length = length_of(wanted.metric, query)
-    last = id_of(pool[size - 1]) if size else 0
-    if size == 0 or distance(wanted.metric, rows[last], query, length) <= wanted.radius:
-        return 0
     inside = 1
+    apart = 0.0
     for place in range(size):
-        if distance(wanted.metric, rows[id_of(pool[place])], query, length) <= wanted.radius:
+        row = id_of(pool[place])
+        row = np.int64(order[row]) if order.shape[0] else row
+        apart = distance(wanted.metric, rows[row], query, length)
+        if apart <= wanted.radius:
             inside += 1
-    return inside
+    return 0 if apart <= wanted.radius else inside

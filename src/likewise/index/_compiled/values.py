@@ -98,6 +98,27 @@ class Entries(NamedTuple):
     places: Any
 
 
+class Parts(NamedTuple):
+    """Rows in the order of a number, cut into ever smaller parts, and a window of them.
+
+    Attributes:
+        whole: (n, degree) int32, links among all rows, -1 after the last.
+        links: (n, levels, few) int32, links of every row within its part, coarse parts first.
+        sizes: (levels,) int64, rows a part: multiples of each other, the largest first.
+        half: 1 where every part begins half a part earlier than a multiple of its size, else 0.
+        low, high: the window, from ``low`` up to ``high`` (not included).
+        first: levels from this one on are looked at; 0 is the whole, 1 the coarsest parts.
+    """
+
+    whole: Any
+    links: Any
+    sizes: Any
+    half: Any
+    low: Any
+    high: Any
+    first: Any
+
+
 class Visited(NamedTuple):
     """What one walk after the other has seen.
 
@@ -151,7 +172,8 @@ class Wanted(NamedTuple):
         sorted: rows of the pool that are sorted by their 8-bit codes first, where a walk
             compared 4-bit ones.
         radius: the largest distance; infinite is none.
-        low, high: rows from ``low`` up to ``high`` (not included) may be found.
+        low, high: rows from ``low`` up to ``high`` (not included) may be found;
+        beyond: and those from ``beyond`` on.
     """
 
     metric: int
@@ -161,6 +183,7 @@ class Wanted(NamedTuple):
     radius: float
     low: int
     high: int
+    beyond: int
 
 
 class Found(NamedTuple):
@@ -187,3 +210,11 @@ COUNT, DEPTH, SCANNED = range(3)
 LARGEST = 1e15
 #: The largest finite float32.
 FLOAT_MAX = 3.4028234663852886e38
+#: Rows where a walk within a part or a window begins.
+PART_STARTS = 24
+#: With so many neighbours at hand no finer part is asked for more.
+ENOUGH = 32
+#: How a window is searched: every row of it; along the links within the window that all parts
+#: give; in the smallest part that holds it; in the largest parts within it; in these and, at both
+#: ends, in the smallest that hold the rest; and in the smallest part of those that overlap.
+BY_SCAN, BY_PARTS, BY_ONE, BY_TREE, BY_THREE, BY_OVERLAP = range(6)

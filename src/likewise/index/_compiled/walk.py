@@ -11,10 +11,33 @@ from typing import Any
 
 import numpy as np
 
-from likewise.index._compiled.bits import EXPANDED, id_of, key_of, packed, prefetch
+from likewise.index._compiled.bits import EXPANDED, id_of, key_of, packed
 from likewise.index._compiled.jit import kernel
+from likewise.index._compiled.neighbours import ask_for_links, neighbours
 from likewise.index._compiled.space import ask_ahead, keys_of
 from likewise.index._compiled.values import STARTS
+
+
+@kernel(boundscheck=False)
+def new_mark(visited: Any) -> Any:
+    """The mark of a new walk, that no row has yet."""
+    if visited.walk[0] == 255:
+        visited.marks[:] = 0
+        visited.walk[0] = 0
+    visited.walk[0] += 1
+    return np.uint8(visited.walk[0])
+
+
+@kernel(boundscheck=False)
+def begin_within(first: Any, stop: Any, starts: Any, visited: Any, near: Any) -> Any:
+    """Put rows spread evenly from ``first`` up to ``stop`` into ``near``; gives their number."""
+    mark = new_mark(visited)
+    count = min(starts, stop - first)
+    for t in range(count):
+        row = first + (2 * t + 1) * (stop - first) // (2 * count)
+        near[t] = row
+        visited.marks[row] = mark
+    return count
 
 
 @kernel(boundscheck=False)
@@ -23,11 +46,7 @@ def begin(entries: Any, query: Any, visited: Any, near: Any, keys: Any) -> Any:
 
     Entries beyond float32 count only where there is no other: the first of them then.
     """
-    if visited.walk[0] == 255:
-        visited.marks[:] = 0
-        visited.walk[0] = 0
-    visited.walk[0] += 1
-    mark = np.uint8(visited.walk[0])
+    mark = new_mark(visited)
     count = entries.ids.shape[0]
     keys_of(entries.space, entries.places, count, query, keys)
     starts = min(STARTS, count)
@@ -49,7 +68,7 @@ def begin(entries: Any, query: Any, visited: Any, near: Any, keys: Any) -> Any:
 @kernel(boundscheck=False)
 def walk(
     space: Any,
-    links: Any,
+    graph: Any,
     query: Any,
     effort: Any,
     visited: Any,
@@ -62,7 +81,7 @@ def walk(
 
     Args:
         space, query: the rows as codes, and the query among them.
-        links: (n, degree) int32, the neighbours of each row; -1 ends them.
+        graph: (n, degree) int32, the neighbours of each row, -1 after the last; or `Parts`.
         effort: `Effort`.
         visited: `Visited`, after `begin`.
         pool: (at least ``effort.pool``,) uint64, overwritten.
@@ -74,7 +93,6 @@ def walk(
         have lost nothing of the first ``effort.depth`` rows (at least 1).
     """
     mark = np.uint8(visited.walk[0])
-    rows, degree = links.shape
     count, size, scanned, at = starts, 0, 0, 0
     needed, ratio = np.float32(1), np.float32(0)
     while True:
@@ -85,11 +103,11 @@ def walk(
             entry = packed(keys[t], near[t])
             if size == effort.pool and entry >= pool[size - 1]:
                 continue
-            place = _insert(pool, size, effort.pool, entry)
+            place = put(pool, size, effort.pool, entry)
             size = min(size + 1, effort.pool)
             best = min(best, place)
             if place <= at + 1:  # likely the next to be expanded
-                prefetch(links, np.int64(near[t]))
+                ask_for_links(graph, np.int64(near[t]))
         if best < effort.depth:
             needed = max(needed, ratio)
         at = min(at, best)
@@ -107,27 +125,19 @@ def walk(
                 break
         row = id_of(pool[at])
         pool[at] |= EXPANDED
-        count = 0
-        for j in range(degree):
-            neighbour = links[row, j]
-            if neighbour < 0 or neighbour >= rows:  # a damaged file must not end the process
-                break
-            # No branch on what was seen: half the rows were, and a wrong guess costs more.
-            near[count] = neighbour
-            count += np.int64(visited.marks[neighbour] != mark)
-            visited.marks[neighbour] = mark
+        count = neighbours(graph, row, visited.marks, mark, near)
         for t in range(count):
             ask_ahead(space, np.int64(near[t]))
         following_place = at + 1
         while following_place < size and pool[following_place] & EXPANDED:
             following_place += 1
         if following_place < size:
-            prefetch(links, id_of(pool[following_place]))
+            ask_for_links(graph, id_of(pool[following_place]))
     return size, scanned, needed
 
 
 @kernel(boundscheck=False, inline="always")
-def _insert(pool: Any, size: Any, capacity: Any, entry: Any) -> Any:
+def put(pool: Any, size: Any, capacity: Any, entry: Any) -> Any:
     """Put ``entry`` into the sorted pool, dropping the last when it is full; gives its place."""
     place = size if size < capacity else size - 1
     while place > 0 and pool[place - 1] > entry:

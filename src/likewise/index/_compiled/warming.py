@@ -93,7 +93,7 @@ def _warm_search(name: str) -> None:
         read_only(np.zeros(0, np.int32)),
         read_only(np.zeros(0, np.bool_)),
         *Effort(4, 1.5, 2, 1 << 40),
-        *Wanted(1, 2, 3, 3, np.inf, 0, ROWS),
+        *Wanted(1, 2, 3, 3, np.inf, 0, ROWS, ROWS),
         *_visited(),
         *found,
     ]

@@ -48,7 +48,7 @@ def search(*arguments: Any, metric: Metric) -> None:
     entries = Entries(Space._make((*take(2), space.kind)), *take(2))
     placing = Placing._make(take(4))
     rows, queries, followers, mask = take(4)
-    effort, wanted = Effort._make(take(4)), Wanted._make(take(7))
+    effort, wanted = Effort._make(take(4)), Wanted._make(take(8))
     visited, found = Visited._make(take(2)), Found._make(take(4))
     for t, raw in enumerate(queries):
         found.notes[t] = (-1, 0, 0)
@@ -105,7 +105,8 @@ class _Choice:
             found.notes[t, DEPTH] = self.depth_of_radius(reached)
 
     def passes(self, row: int, mask: Any) -> bool:
-        inside: bool = self.wanted.low <= row < self.wanted.high
+        wanted = self.wanted
+        inside = wanted.low <= row < wanted.high or row >= wanted.beyond
         return inside and (len(mask) == 0 or bool(mask[row]))
 
     def distances(self, rows: list[int]) -> Any:
