@@ -62,7 +62,7 @@ def draw(picture: WindowPicture, folder: Path) -> list[Path]:
         figure, grid = pyplot.subplots(2, 2, figsize=(13, 8.4), layout="constrained")
         for axes, exponent in zip(grid.flat, widths, strict=False):
             label_lines(axes, _curves(axes, picture, exponent))
-            axes.set_title(f"windows of {width(exponent)}, {picture.sizes[exponent]:,} rows")
+            axes.set_title(f"width {width(exponent)}, {picture.sizes[exponent]:,} rows")
         for axes in grid.flat[len(widths) :]:
             axes.set_visible(False)
         for axes in grid[:, 0]:
@@ -103,7 +103,7 @@ def _curves(axes: Any, picture: WindowPicture, exponent: int) -> dict[str, End]:
         if line:
             x = place(np.array([min(recall, MOST) for recall, _ in line]))
             y = [speed for _, speed in line]
-            axes.plot(x, y, **_style(name))
+            axes.plot(x, y, clip_on=False, **_style(name))
             ends[name] = (y[-1], _style(name)["color"])
     recall_axis(axes, FEW_TICKS)
     rate_axis(axes, (1, 2, 5) if _decades(ends) < 2 else (1,))

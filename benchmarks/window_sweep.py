@@ -160,8 +160,9 @@ def _tried(
 
 
 def _try(name: str, engine: WindowEngine, windows: Asked, effort: str) -> Timed:
+    _ask(engine, windows, slice(0, FEWEST))  # whatever is done at a first search, is done
     begun = perf_counter()
-    _ask(engine, windows, slice(0, FEWEST))  # also whatever is done at a first search
+    _ask(engine, windows, slice(0, FEWEST))
     each = (perf_counter() - begun) / FEWEST
     few = slice(0, min(len(windows), max(FEWEST, int(SECONDS / each))))
     taken = []

@@ -214,6 +214,19 @@ def test_a_ladder_is_climbed_until_it_finds_enough(stepwise, every):
     assert at(found, "steps", 3) is None
 
 
+@pytest.mark.parametrize(("found", "best"), [((10, 10), "0.7"), ((9, 10), "0.97")])
+def test_ours_is_always_timed_as_it_is_asked_by_default(stepwise, every, found, best):
+    stepwise.ladders = ((0.7, 0.95, 0.97),)
+    lengths = dict(zip((0.7, 0.95, 0.97), (found[0], found[0], found[1]), strict=True))
+    stepwise.set_effort = lambda effort: setattr(stepwise, "effort", lengths[effort])
+    timed = sweep({OURS: stepwise}, every[2], rounds=1)
+    asked = at(timed, OURS, 2, asked=True)
+    assert (asked.effort, asked.recall) == ("0.95", pytest.approx(found[0] / K))
+    # Equally good ones are chosen by their rate, which is chance here.
+    chosen = at(timed, OURS, 2).effort
+    assert chosen == best or (chosen == "0.95" and asked.recall == 1)
+
+
 def test_no_harder_effort_is_tried_once_patience_is_spent(stepwise, every, monkeypatch):
     monkeypatch.setattr("benchmarks.window_sweep.PATIENCE", 0.0)
     found = sweep({"steps": stepwise}, every[2], rounds=1)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from likewise.index._compiled.bits import EXPANDED, id_of, key_of
+from likewise.index._compiled.bits import EXPANDED, id_of
 from likewise.index._compiled.jit import kernel
 from likewise.index._compiled.neighbours import start_of
 from likewise.index._compiled.scan import BLOCK, scan_listed, scan_range
@@ -262,9 +262,7 @@ def _in_parts(
         return size, scanned
     for side in range(2):
         start, stop = (low, left) if side == 0 else (right, high)
-        size = scan_range(
-            space, query, start, stop, mask, pool, size, effort.pool, near, keys
-        )
+        size = scan_range(space, query, start, stop, mask, pool, size, effort.pool, near, keys)
         scanned += stop - start
     return size, scanned
 
