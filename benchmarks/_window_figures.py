@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks.building import Built
-from benchmarks.peers.windows import ENGINES, OURS, POST, PRE
+from benchmarks.peers.windows import ENGINES, FAMILY, OURS, POST, PRE
 from benchmarks.protocol import Figure
 from benchmarks.window_sweep import RECALL, Timed, at, geometric
 from benchmarks.windows import K, width
@@ -51,7 +51,7 @@ class Measured:
     @property
     def peers(self) -> list[str]:
         """Everybody but ourselves."""
-        return [name for name in self.built if name != OURS]
+        return [name for name in self.built if ENGINES[name].family != FAMILY]
 
     def rate(self, engine: str, exponent: int) -> float | None:
         """Queries a second at 95 %."""

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.curves import Point, curve, engines, of
-from benchmarks.peers.windows import ENGINES, OURS
+from benchmarks.curves import Point, curve, of
+from benchmarks.peers.windows import ENGINES, FAMILY, OURS
 from benchmarks.plots import (
     COLOURS,
     MOST,
@@ -76,7 +76,7 @@ def draw(picture: WindowPicture, folder: Path) -> list[Path]:
 def _widths(axes: Any, picture: WindowPicture) -> dict[str, End]:
     """Queries a second by width, a line an engine; returns where each ends, and its colour."""
     ends: dict[str, End] = {}
-    for name in _names(picture.timed):
+    for name in _drawn(picture.timed):
         found = [(e, one.rate) for e in picture.sizes if (one := at(picture.timed, name, e))]
         if found:
             exponents, rates = zip(*found, strict=True)
@@ -98,7 +98,7 @@ def _curves(axes: Any, picture: WindowPicture, exponent: int) -> dict[str, End]:
         if one.exponent == exponent
     ]
     ends: dict[str, End] = {}
-    for name in engines(points):
+    for name in _drawn(picture.timed):
         line = visible(curve(of(points, name), "batch"))
         if line:
             x = place(np.array([min(recall, MOST) for recall, _ in line]))
@@ -115,16 +115,17 @@ def _decades(ends: Mapping[str, End]) -> float:
     return float(np.log10(max(heights) / min(heights)))
 
 
-def _names(timed: Sequence[Timed]) -> list[str]:
+def _drawn(timed: Sequence[Timed]) -> list[str]:
+    """Who is in the pictures: our methods one by one are for the tables."""
     met = {one.engine for one in timed}
-    return [name for name in ENGINES if name in met]
+    return [n for n in ENGINES if n in met and (n == OURS or ENGINES[n].family != FAMILY)]
 
 
 def _style(name: str) -> dict[str, Any]:
     """Ours stands out; the methods of one family share a colour and differ in shape."""
     if name == OURS:
         return {"color": OUR_COLOUR, "marker": "o", "linewidth": 2.4, "markersize": 4, "zorder": 3}
-    peers = [other for other in ENGINES if other != OURS]
+    peers = [other for other in ENGINES if ENGINES[other].family != FAMILY]
     kinds = list(dict.fromkeys(ENGINES[other].family or other for other in peers))
     kind = ENGINES[name].family or name
     siblings = [other for other in peers if (ENGINES[other].family or other) == kind]

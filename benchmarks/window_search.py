@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from time import perf_counter
-from typing import Any
 
 import likewise as lw
 from benchmarks._window_figures import Measured, Size, details, figures
 from benchmarks.attributed import SETS, AttributedSet, quick_sets
-from benchmarks.peers.windows import ENGINES, OURS, WindowEngine, chosen
+from benchmarks.peers.windows import ENGINES, FAMILY, OURS, WindowEngine, chosen
 from benchmarks.plots import can_draw
 from benchmarks.protocol import Benchmark, Outcome, Setting
 from benchmarks.threads import one_core
@@ -69,8 +68,12 @@ def _measure(data: AttributedSet, names: Sequence[str], setting: Setting) -> Mea
     ordered, rounds = Ordered.of(data), 2 if setting.quick else ROUNDS
     engines: dict[str, WindowEngine] = {}
     built = {}
+    ours = set()
     for i, name in enumerate(names):
-        engines[name], built[name] = ready(name, data, ordered, setting.workspace, THREADS)
+        kind = ENGINES[name]
+        anew = kind.family == FAMILY and kind.place not in ours  # our own code is what changes
+        ours.add(kind.place)
+        engines[name], built[name] = ready(name, data, ordered, setting.workspace, THREADS, anew)
         said = f"{data.name}: {name}, {built[name].seconds:.1f} s"
         setting.progress.step(i + 1, len(names), said)
     every = list(asked(data, ordered, setting.workspace, setting.random_state))
@@ -82,24 +85,19 @@ def _measure(data: AttributedSet, names: Sequence[str], setting: Setting) -> Mea
         setting.progress.step(i + 1, len(every), f"{data.name}: windows of {windows.size:,}")
     window = graph = None
     if OURS in engines:
-        window, graph = _sizes(data, engines[OURS], built[OURS].seconds, setting.workspace)
+        window = Size(built[OURS].seconds, built[OURS].megabytes)
+        graph = _graph(data, setting.workspace)
     sizes = {windows.exponent: windows.size for windows in every}
     return Measured(data.name, str(data), sizes, built, timed, window, graph)
 
 
-def _sizes(
-    data: AttributedSet, ours: Any, seconds: float, workspace: Workspace
-) -> tuple[Size, Size]:
-    """Our window, and the plain graph of the same rows."""
+def _graph(data: AttributedSet, workspace: Workspace) -> Size:
+    """The plain graph of the same rows, built and saved as our window is."""
+    path = workspace.fresh(f"{data.name}-graph-beside")
     started = perf_counter()
     graph = lw.index.Graph(data.metric, n_jobs=THREADS).fit(data.rows)
-    plain = perf_counter() - started
-    sizes = []
-    for name, index in (("window", ours.index), ("graph", graph)):
-        path = workspace.fresh(f"{data.name}-{name}-size")
-        index.save(path, include_rows=False)
-        sizes.append(path.stat().st_size / 1e6)
-    return Size(seconds, sizes[0]), Size(plain, sizes[1])
+    graph.save(path, include_rows=False)
+    return Size(perf_counter() - started, path.stat().st_size / 1e6)
 
 
 def _draw(measured: Sequence[Measured], setting: Setting) -> list[str]:

@@ -64,8 +64,9 @@ def ready(
     ordered: Ordered,
     workspace: Workspace,
     threads: int,
+    anew: bool = False,
 ) -> tuple[WindowEngine, Built]:
-    """The engine over the set; of a peer, what an earlier run of the same workspace built."""
+    """The engine over the set; unless ``anew``, what was built in the same workspace before."""
     engine, fresh = ENGINES[name](data, ordered), []
 
     def make(folder: Path) -> None:
@@ -76,7 +77,7 @@ def ready(
         fresh.append(folder)
 
     place = f"{data.name}-windows-{engine.place or name.replace(' ', '-')}-{threads}"
-    if name == OURS:  # built anew, and what is compiled once a machine is compiled before
+    if anew:  # what is compiled once a machine is compiled before
         workspace.forget(place)
         few = replace(data, rows=data.rows[:WARMING], attribute=data.attribute[:WARMING])
         ENGINES[name](few, ordered).build(threads, workspace.fresh("warm"))

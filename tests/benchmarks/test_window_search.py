@@ -7,7 +7,7 @@ from benchmarks import window_search, windows
 from benchmarks._window_figures import Measured, Size, details, figures
 from benchmarks.attributed import correlated, quick_sets
 from benchmarks.building import Built
-from benchmarks.peers.windows import BARE, ENGINES, OURS, chosen
+from benchmarks.peers.windows import BARE, ENGINES, FAMILY, OURS, chosen
 from benchmarks.peers.windows.base import filled
 from benchmarks.plots import can_draw
 from benchmarks.protocol import Progress, Setting
@@ -141,7 +141,11 @@ def test_an_engine_finds_the_truth_in_windows_of_every_width(name, small, ordere
             found = engine.search(small.queries, one.lows, one.highs, K)
             assert found.shape == (len(small.queries), K)
             best.append(recall_of(found, small.queries, ordered, one))
-        assert max(best) > 0.95
+            numbers = small.attribute[np.maximum(found, 0)]
+            inside = (numbers >= one.lows[:, None]) & (numbers <= one.highs[:, None])
+            assert (inside | (found <= 0)).all()  # some fill up with 0
+        # One method of ours alone need not be of use in every window.
+        assert max(best) > (0.95 if name == OURS or ENGINES[name].family != FAMILY else 0.5)
 
 
 def test_the_two_ways_to_scan_agree_and_miss_nothing(small, ordered, every, tmp_path):
@@ -159,7 +163,7 @@ def test_the_two_ways_to_scan_agree_and_miss_nothing(small, ordered, every, tmp_
 def test_engines_are_chosen_by_name_or_by_what_is_installed(monkeypatch):
     assert SCAN in chosen(peers=False)
     assert set(chosen(peers=False)) <= set(BARE)
-    with pytest.raises(ValueError, match="no engine 'nothing'; there are Likewise, exact scan"):
+    with pytest.raises(ValueError, match="no engine 'nothing'; there are Likewise, .*, exact scan"):
         chosen(["nothing"])
     monkeypatch.setattr("benchmarks.peers.windows.find_spec", lambda package: package == "numpy")
     assert chosen() == [SCAN]

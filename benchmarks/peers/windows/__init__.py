@@ -11,7 +11,16 @@ from benchmarks.peers.windows.doubling import Doubling
 from benchmarks.peers.windows.faiss_selector import SelectorHnsw, SelectorIvf
 from benchmarks.peers.windows.hnsw_filter import FilterFunction
 from benchmarks.peers.windows.lance_prefilter import LancePrefilter
-from benchmarks.peers.windows.likewise_window import LikewiseWindow
+from benchmarks.peers.windows.likewise_window import (
+    FAMILY,
+    LikewiseParts,
+    LikewisePostfilter,
+    LikewiseScan,
+    LikewiseSuper,
+    LikewiseThreeSplit,
+    LikewiseTree,
+    LikewiseWindow,
+)
 from benchmarks.peers.windows.paper import (
     PaperOptimised,
     PaperPostfilter,
@@ -27,6 +36,12 @@ ENGINES: dict[str, type[WindowEngine]] = {
     engine.name: engine
     for engine in (
         LikewiseWindow,
+        LikewiseScan,
+        LikewiseParts,
+        LikewisePostfilter,
+        LikewiseTree,
+        LikewiseThreeSplit,
+        LikewiseSuper,
         SliceScan,
         Doubling,
         SelectorHnsw,
@@ -60,7 +75,7 @@ def chosen(names: Iterable[str] = (), *, peers: bool = True) -> list[str]:
     if unknown:
         raise ValueError(f"no engine {unknown[0]!r}; there are {', '.join(ENGINES)}")
     here = [n for n, engine in ENGINES.items() if n in asked and find_spec(engine.package)]
-    return [n for n in here if n != OURS or hasattr(lw.index, "Window")]
+    return [n for n in here if ENGINES[n].family != FAMILY or hasattr(lw.index, "Window")]
 
 
-__all__ = ["BARE", "ENGINES", "OURS", "POST", "PRE", "WindowEngine", "chosen"]
+__all__ = ["BARE", "ENGINES", "FAMILY", "OURS", "POST", "PRE", "WindowEngine", "chosen"]
