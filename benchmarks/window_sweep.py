@@ -128,11 +128,13 @@ def sweep(
 
         return ask
 
-    seconds = interleaved({key: many(key) for key in keys}, rounds, warm=1) if keys else {}
-    settled = {
-        key: replace(timed, rate=times[key] * timed.queries / median(seconds[key]))
-        for key, timed in keys.items()
-    }
+    # One that took so long for a few queries keeps the rate of its trial: nobody is near it.
+    again = [key for key, timed in keys.items() if timed.queries / timed.rate <= 3 * SECONDS]
+    seconds = interleaved({key: many(key) for key in again}, rounds, warm=1) if again else {}
+    settled = dict(keys)
+    for key in again:
+        rate = times[key] * keys[key].queries / median(seconds[key])
+        settled[key] = replace(keys[key], rate=rate)
     return [
         settled.get((name, effort), timed)
         for name, trials in found.items()
@@ -161,18 +163,18 @@ def _tried(
 
 
 def _try(name: str, engine: WindowEngine, windows: Asked, effort: str) -> Timed:
-    _ask(engine, windows, slice(0, FEWEST))  # whatever is done at a first search, is done
+    few = slice(0, min(FEWEST, len(windows)))
+    _ask(engine, windows, few)  # whatever is done at a first search, is done
     begun = perf_counter()
-    _ask(engine, windows, slice(0, FEWEST))
-    each = (perf_counter() - begun) / FEWEST
-    few = slice(0, min(len(windows), max(FEWEST, int(SECONDS / each))))
-    taken = []
-    for _ in range(2):
-        begun = perf_counter()
-        found = _ask(engine, windows, few)
-        taken.append(perf_counter() - begun)
-        if taken[-1] > SECONDS:
-            break
+    found = _ask(engine, windows, few)
+    taken = [perf_counter() - begun]
+    if taken[0] <= SECONDS:  # not so slow that this was the trial
+        few = slice(0, min(len(windows), max(few.stop, int(SECONDS * few.stop / taken[0]))))
+        taken = []
+        for _ in range(2):
+            begun = perf_counter()
+            found = _ask(engine, windows, few)
+            taken.append(perf_counter() - begun)
     recall = recall_of(found, engine.data.queries[few], engine.ordered, windows, few)
     return Timed(name, windows.exponent, effort, recall, few.stop / min(taken), few.stop)
 
