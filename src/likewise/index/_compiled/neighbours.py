@@ -45,7 +45,7 @@ def _links_of(graph: Any, row: Any, marks: Any, mark: Any, near: Any) -> Any:
             break
         # No branch on what was seen: half the rows were, and a wrong guess costs more.
         near[count] = neighbour
-        count += np.int64(marks[neighbour] != mark)
+        count += int(marks[neighbour] != mark)
         marks[neighbour] = mark
     return count
 
@@ -84,7 +84,7 @@ def _parts_of(graph: Any, row: Any, marks: Any, mark: Any, near: Any) -> Any:
                         break
                     if low <= neighbour < high:
                         near[count] = neighbour
-                        count += np.int64(marks[neighbour] != mark)
+                        count += int(marks[neighbour] != mark)
                         marks[neighbour] = mark
             else:
                 for j in range(few):
@@ -93,7 +93,7 @@ def _parts_of(graph: Any, row: Any, marks: Any, mark: Any, near: Any) -> Any:
                         break
                     if low <= neighbour < high:
                         near[count] = neighbour
-                        count += np.int64(marks[neighbour] != mark)
+                        count += int(marks[neighbour] != mark)
                         marks[neighbour] = mark
             last = last or count >= ENOUGH
         if last:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from likewise.index._compiled.bits import key_of, packed
 from likewise.index._compiled.jit import kernel
 from likewise.index._compiled.space import keys_of
@@ -49,7 +47,7 @@ def scan_range(
         else:
             while row < high and count < BLOCK:
                 near[count] = row
-                count += np.int64(mask[row])
+                count += int(mask[row])
                 row += 1
         keys_of(space, near, count, query, keys)
         size = _take(pool, size, length, near, keys, count)
@@ -76,7 +74,7 @@ def scan_listed(
         count = 0
         while place < high and count < BLOCK:
             near[count] = listed[place]
-            count += np.int64(mask.shape[0] == 0 or mask[listed[place]])
+            count += int(mask.shape[0] == 0 or mask[listed[place]])
             place += 1
         keys_of(space, near, count, query, keys)
         size = _take(pool, size, length, near, keys, count)
