@@ -9,6 +9,7 @@ from time import perf_counter
 import likewise as lw
 from benchmarks._window_figures import Measured, Size, details, figures
 from benchmarks.attributed import SETS, AttributedSet, quick_sets
+from benchmarks.building import WARMING
 from benchmarks.peers.windows import ENGINES, FAMILY, OURS, WindowEngine, chosen
 from benchmarks.plots import can_draw
 from benchmarks.protocol import Benchmark, Outcome, Setting
@@ -94,6 +95,7 @@ def _measure(data: AttributedSet, names: Sequence[str], setting: Setting) -> Mea
 def _graph(data: AttributedSet, workspace: Workspace) -> Size:
     """The plain graph of the same rows, built and saved as our window is."""
     path = workspace.fresh(f"{data.name}-graph-beside")
+    lw.index.Graph(data.metric, n_jobs=THREADS).fit(data.rows[:WARMING])  # compiled before
     started = perf_counter()
     graph = lw.index.Graph(data.metric, n_jobs=THREADS).fit(data.rows)
     graph.save(path, include_rows=False)

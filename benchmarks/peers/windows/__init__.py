@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from importlib.util import find_spec
 
-import likewise as lw
 from benchmarks.peers.windows.base import WindowEngine
 from benchmarks.peers.windows.doubling import Doubling
 from benchmarks.peers.windows.faiss_selector import SelectorHnsw, SelectorIvf
@@ -74,8 +73,7 @@ def chosen(names: Iterable[str] = (), *, peers: bool = True) -> list[str]:
     unknown = [name for name in asked if name not in ENGINES]
     if unknown:
         raise ValueError(f"no engine {unknown[0]!r}; there are {', '.join(ENGINES)}")
-    here = [n for n, engine in ENGINES.items() if n in asked and find_spec(engine.package)]
-    return [n for n in here if ENGINES[n].family != FAMILY or hasattr(lw.index, "Window")]
+    return [n for n, engine in ENGINES.items() if n in asked and find_spec(engine.package)]
 
 
 __all__ = ["BARE", "ENGINES", "FAMILY", "OURS", "POST", "PRE", "WindowEngine", "chosen"]
