@@ -40,8 +40,8 @@ class Passing:
     def counts(self, windows: IdArray) -> IdArray:
         """(b,) how many pass in each window of `Ordered.windows`."""
         low, high, first, last = windows.T
-        counts: IdArray = self.before[high] - self.before[low]
-        return counts + self.late[last] - self.late[first]
+        inside: IdArray = self.before[high] - self.before[low] + self.late[last] - self.late[first]
+        return inside
 
     @cached_property
     def listed(self) -> PlaceArray | None:
