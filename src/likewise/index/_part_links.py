@@ -86,10 +86,10 @@ class PartLinks:
         return cls(sizes, links, overlapping)
 
 
-def part_sizes(rows: int, branching: int, smallest: int = SMALLEST_PART) -> list[int]:
+def part_sizes(rows: int, branching: int) -> list[int]:
     """Rows a part on each level, the largest first; none where one part would hold them all."""
     sizes = []
-    size = smallest
+    size = SMALLEST_PART
     while size < rows:
         sizes.append(size)
         size *= branching
