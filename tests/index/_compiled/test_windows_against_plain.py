@@ -60,6 +60,7 @@ def make_windows(kind):
     windows = Windows(net, COUNT, parts, CostModel(), clocked=False)
     windows.append(rows[COUNT:])
     ordered.add(np.arange(LATE) * (COUNT // LATE))
+    windows.bind(rows, ordered)
     return SimpleNamespace(rows=rows, ordered=ordered, windows=windows, in_order=in_order)
 
 
@@ -211,15 +212,22 @@ def queries_for(made):
     )
 
 
+def plainly(made, queries, windows, ask):
+    """What the plain loops find."""
+    with plain_loops():
+        made.windows.bind(made.rows, made.ordered)
+        found = made.windows.find(queries, windows, ask, ratios=True)
+    made.windows.bind(made.rows, made.ordered)
+    return found
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_windows_are_searched_as_their_twin_searches_them(made, method):
     queries, windows = queries_for(made), spans()
     for name, (k, length, stop, mask) in ASKS.items():
         ask = WindowAsk(method, k, length, stop, mask)
-        arguments = (made.rows, made.ordered, queries, windows, ask)
-        found = made.windows.find(*arguments, ratios=True)
-        with plain_loops():
-            expected = made.windows.find(*arguments, ratios=True)
+        found = made.windows.find(queries, windows, ask, ratios=True)
+        expected = plainly(made, queries, windows, ask)
         np.testing.assert_array_equal(found.notes, expected.notes, name)
         np.testing.assert_array_equal(bits(found.ratios), bits(expected.ratios), name)
         assert found.notes[:, 0].max() > 0
@@ -236,7 +244,7 @@ def test_what_is_found_lies_in_the_window_and_passes(made, method, mask):
     windows, ordered = spans(), made.ordered
     slots = ordered.slots()
     ask = WindowAsk(method, 10, 200, 0.0, mask)
-    found = made.windows.find(made.rows, ordered, queries_for(made), windows, ask)
+    found = made.windows.find(queries_for(made), windows, ask)
     wanted = []
     for t, (low, high, first, last) in enumerate(windows.tolist()):
         places = np.append(np.arange(low, high), ordered.late[first:last])
@@ -254,7 +262,7 @@ def test_what_is_found_lies_in_the_window_and_passes(made, method, mask):
 def test_a_scan_with_a_list_for_all_is_exact(made):
     metric, queries, windows = made.windows.codes.metric, queries_for(made), spans()
     ask = WindowAsk("scan", 200, 400)
-    found = made.windows.find(made.rows, made.ordered, queries, windows, ask)
+    found = made.windows.find(queries, windows, ask)
     slots = made.ordered.slots()
     for t, (low, high, first, last) in enumerate(windows.tolist()):
         inside = slots[np.append(np.arange(low, high), made.ordered.late[first:last])]
@@ -267,8 +275,8 @@ def test_several_threads_find_the_same(made):
     queries = np.tile(queries_for(made), (5, 1))
     windows = np.tile(spans(), (5, 1))
     ask = WindowAsk("parts", 5, 20)
-    one = made.windows.find(made.rows, made.ordered, queries, windows, ask)
-    three = made.windows.find(made.rows, made.ordered, queries, windows, ask, 3)
+    one = made.windows.find(queries, windows, ask)
+    three = made.windows.find(queries, windows, ask, 3)
     np.testing.assert_array_equal(one.notes, three.notes)
     filled = np.arange(one.ids.shape[1]) < one.notes[:, :1]
     np.testing.assert_array_equal(one.ids[filled], three.ids[filled])
@@ -276,8 +284,7 @@ def test_several_threads_find_the_same(made):
 
 def test_queries_that_have_no_place_have_no_answer(made):
     huge = np.full((1, DIM), 1e30, np.float32)
-    arguments = (made.rows, made.ordered, huge, np.array([[0, COUNT, 0, LATE]]))
-    found = made.windows.find(*arguments, WindowAsk("parts", 5, 20))
-    with plain_loops():
-        expected = made.windows.find(*arguments, WindowAsk("parts", 5, 20))
+    everything, ask = np.array([[0, COUNT, 0, LATE]]), WindowAsk("parts", 5, 20)
+    found = made.windows.find(huge, everything, ask)
+    expected = plainly(made, huge, everything, ask)
     np.testing.assert_array_equal(found.notes, expected.notes)

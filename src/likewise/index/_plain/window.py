@@ -56,17 +56,23 @@ def search_windows(*arguments: Any, metric: Metric) -> None:
         if not fits(space, placing, raw):
             continue
         low, high, first, last = windows[t].tolist()
+        wanted = Wanted(number, k, ranked, sorted_, radius, 0, len(whole), len(whole))
+        choice, came = Choice(rows, order, raw, metric, wanted), late[first:last].tolist()
+        if high - low + len(came) <= min(ranked, effort.pool):
+            # So few rows are ranked by the metric itself at once.
+            found.notes[t, SCANNED] = high - low + len(came)
+            choice.fill(found, t, [*range(low, high), *came], (), mask)
+            continue
         query = place_query(space, placing, raw)
         one = _One(space, query, effort, visited, mask, k, metric)
         graph = Parts(whole, links, sizes, 0, low, high, 0)
         one.search(graph, overlapping, method)
         if len(found.ratios):
             found.ratios[t] = one.ratio
-        one.scan(late[first:last].tolist())
+        one.scan(came)
         found.notes[t, SCANNED] = one.scanned
         reached = sorted_anew(fine, query, one.pool, sorted_, metric)
-        wanted = Wanted(number, k, ranked, sorted_, radius, low, high, len(whole))
-        Choice(rows, order, raw, metric, wanted).fill(found, t, reached, (), mask)
+        choice.fill(found, t, reached, (), mask)
 
 
 def holding_level(graph: Parts) -> int:
