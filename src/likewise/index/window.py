@@ -175,14 +175,15 @@ class Window(Index):
             600
         """
         before = self._numbered, self._keys
+        rows = as_dense(X, metric=self._metric, what="X")
         try:
-            count = len(X)
+            count = len(rows)
             self._numbered = attribute is not None
             given = np.arange(count) if attribute is None else attribute
             self._incoming = as_attribute(given, count)
             self._keys = None if sample_keys is None else checked_keys(sample_keys, count)
             self._asked = queries
-            return super().fit(X, progress=progress)
+            return super().fit(rows, progress=progress)
         except BaseException:
             self._numbered, self._keys = before
             raise
@@ -206,8 +207,8 @@ class Window(Index):
             >>> window.search(rows[1], k=5, window=(690, None))[0].ids.tolist()
             [601, 600]
         """
-        self._held()
-        count = len(X)
+        rows = as_dense(X, dim=self._held().dim, metric=self._metric, what="X")
+        count = len(rows)
         if (attribute is None) == self._numbered and count:
             raise InvalidArgument(
                 "attribute must be given to add() as it was to fit()"
@@ -218,7 +219,7 @@ class Window(Index):
         given = np.arange(first, first + count) if attribute is None else attribute
         self._incoming = as_attribute(given, count, self._ordered.kind)
         try:
-            return super().add(X)
+            return super().add(rows)
         finally:
             self._incoming = None
 
