@@ -339,23 +339,30 @@ class Window(Index):
         attribute = np.empty(0) if self._incoming is None else self._incoming
         prepared = extended(held, rows, self._prepared)
         both = np.concatenate([ordered.attribute, attribute])
-        self._prepared = prepared
-        if windows is None or not windows.codes.takes(rows).all():
-            windows = None
-        else:
-            windows.append(rows)
-            if windows.codes.spoiled and self._finer(windows.codes) is not None:
-                windows = None
-        late = len(held) - ordered.ordered
-        if windows is not None and late <= max(LATE, LATE_SHARE * ordered.ordered):
-            ordered.add(attribute)
-            self._bound = False
-            return
-        # Until all are linked anew they are scanned.
-        self._take(held, prepared, Ordered(both), None)
-        if len(held) >= SMALLEST:
-            self._keys = None  # keys for the new rows are not known
-            self._take(held, prepared, self._ordered, self._linked(prepared, self._ordered, None))
+        self._keys = None  # those of the new rows are not known
+        try:
+            late = len(held) - ordered.ordered
+            few = late <= max(LATE, LATE_SHARE * ordered.ordered)
+            if windows is not None and few and self._coded(windows, rows):
+                ordered.add(attribute)
+                self._prepared, self._bound = prepared, False
+                return
+            ordered = Ordered(both)
+            linked = None
+            if len(held) >= SMALLEST:
+                linked = self._linked(prepared, ordered, None)
+            self._take(held, prepared, ordered, linked)
+        except BaseException:
+            # The rows are in: until all are linked anew they are scanned.
+            self._take(held, prepared, Ordered(both), None)
+            raise
+
+    def _coded(self, windows: Windows, rows: Float32Array) -> bool:
+        """Give rows that come late their codes, if these tell them apart."""
+        if not windows.codes.takes(rows).all():
+            return False
+        windows.append(rows)
+        return not windows.codes.spoiled or self._finer(windows.codes) is None
 
     def _compact(self, keep: IdArray) -> None:
         ordered = Ordered(self._ordered.attribute[keep])
