@@ -294,7 +294,7 @@ class Window(Index):
                 f"window must have one bound, or one a query ({len(queries)}); got {len(windows)}"
             )
         rows, matching, mask = self._matching(windows, request.selection)
-        fewest = int(matching.min())
+        fewest = int(matching.min()) if len(matching) else 0
         if not len(queries) or not matching.any():
             return self._neighbours(nothing(len(queries)), fewest, start)
         asked = _Asked(queries, request, windows, rows, matching, mask, method)
