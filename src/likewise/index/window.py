@@ -259,8 +259,9 @@ class Window(Index):
 
         Raises:
             InvalidType, InvalidArgument: the window is no pair of numbers, or of as many as there
-                are queries; an unknown ``method``; ``effort`` with ``exact`` or ``recall``;
-                "super" without ``overlap=True``. Otherwise as `Index.search`.
+                are queries; an unknown ``method``, or one with ``exact``, ``recall=1`` or ``k=None``;
+                ``effort`` with ``exact``, ``recall``, ``k=None`` or "scan"; "super" without
+                ``overlap=True``. Otherwise as `Index.search`.
 
         Cost: see the class; about 20 us a call beside.
 
@@ -278,7 +279,17 @@ class Window(Index):
             raise InvalidArgument(f"method must be one of {', '.join(METHODS)}; got {method!r}")
         if method == "super" and not self._overlap:
             raise InvalidArgument('method="super" needs an index made with overlap=True')
+        if method is not None and (request.exact or k is None or request.recall == 1.0):
+            raise InvalidArgument(
+                "method= says how to search; exact=, recall=1 and k=None leave no choice, since "
+                "all rows are looked at: give one or the other"
+            )
         if effort is not None:
+            if k is None or method == "scan":
+                raise InvalidArgument(
+                    "effort= is the length of a walk's list: a scan has none, nor has k=None, for "
+                    "which all rows are looked at"
+                )
             if exact or recall is not None:
                 raise InvalidArgument(
                     "effort= says how hard to search, recall= and exact= how much to find: give "
@@ -517,7 +528,8 @@ class Window(Index):
         if not self._bound:
             windows.bind(self._prepared.rows, self._ordered)
             self._bound = True
-        if method not in (None, "scan", "parts") and method not in windows.measured:
+        walks = method not in (None, "scan", "parts") and len(windows.parts.sizes) > 0
+        if walks and method not in windows.measured:
             self._measure(windows, self._prepared, self._ordered, str(method))
 
     def _at_once(self, way: Way, weighed: dict[str, float], asked: _Asked) -> Answer | None:
