@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from likewise._arguments import check_count, suggest_arguments
-from likewise.errors import InvalidArgument, InvalidType
+from likewise.errors import DamagedFile, InvalidArgument, InvalidType
 from likewise.index import _compiled
 from likewise.index._codes import CODES, Codes
 from likewise.index._compiled.values import COUNT, DEPTH, SCANNED
@@ -646,6 +646,8 @@ class Window(Index):
         if state["windows"] is not None:
             values = state["windows"]
             codes = Codes.from_arrays(self._metric, rows.dim, arrays, values["net"]["codes"])
+            if codes.count != len(rows):
+                raise DamagedFile("the codes are not those of the rows; build the index again")
             windows = Windows.from_arrays(codes, arrays, values, ordered.ordered)
             self._given_costs = None if windows.clocked else windows.costs
         self._take(rows, prepared, ordered, windows)
