@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from likewise._arguments import check_count, suggest_arguments
-from likewise.errors import InvalidArgument, InvalidType
+from likewise.errors import DamagedFile, InvalidArgument, InvalidType
 from likewise.index import _compiled
 from likewise.index._codes import CODES, Codes
 from likewise.index._compiled.values import COUNT, DEPTH, SCANNED, Found
@@ -176,14 +176,15 @@ class Window(Index):
             600
         """
         before = self._numbered, self._keys
+        rows = as_dense(X, metric=self._metric, what="X")
         try:
-            count = len(X)
+            count = len(rows)
             self._numbered = attribute is not None
             given = np.arange(count) if attribute is None else attribute
             self._incoming = as_attribute(given, count)
             self._keys = None if sample_keys is None else checked_keys(sample_keys, count)
             self._asked = queries
-            return super().fit(X, progress=progress)
+            return super().fit(rows, progress=progress)
         except BaseException:
             self._numbered, self._keys = before
             raise
@@ -207,8 +208,8 @@ class Window(Index):
             >>> window.search(rows[1], k=5, window=(690, None))[0].ids.tolist()
             [601, 600]
         """
-        self._held()
-        count = len(X)
+        rows = as_dense(X, dim=self._held().dim, metric=self._metric, what="X")
+        count = len(rows)
         if (attribute is None) == self._numbered and count:
             raise InvalidArgument(
                 "attribute must be given to add() as it was to fit()"
@@ -219,7 +220,7 @@ class Window(Index):
         given = np.arange(first, first + count) if attribute is None else attribute
         self._incoming = as_attribute(given, count, self._ordered.kind)
         try:
-            return super().add(X)
+            return super().add(rows)
         finally:
             self._incoming = None
 
@@ -259,8 +260,9 @@ class Window(Index):
 
         Raises:
             InvalidType, InvalidArgument: the window is no pair of numbers, or of as many as there
-                are queries; an unknown ``method``; ``effort`` with ``exact`` or ``recall``;
-                "super" without ``overlap=True``. Otherwise as `Index.search`.
+                are queries; an unknown ``method``, or one with ``exact``, ``recall=1`` or ``k=None``;
+                ``effort`` with ``exact``, ``recall``, ``k=None`` or "scan"; "super" without
+                ``overlap=True``. Otherwise as `Index.search`.
 
         Cost: see the class; about 20 us a call beside.
 
@@ -278,7 +280,17 @@ class Window(Index):
             raise InvalidArgument(f"method must be one of {', '.join(METHODS)}; got {method!r}")
         if method == "super" and not self._overlap:
             raise InvalidArgument('method="super" needs an index made with overlap=True')
+        if method is not None and (request.exact or k is None or request.recall == 1.0):
+            raise InvalidArgument(
+                "method= says how to search; exact=, recall=1 and k=None leave no choice, since "
+                "all rows are looked at: give one or the other"
+            )
         if effort is not None:
+            if k is None or method == "scan":
+                raise InvalidArgument(
+                    "effort= is the length of a walk's list: a scan has none, nor has k=None, for "
+                    "which all rows are looked at"
+                )
             if exact or recall is not None:
                 raise InvalidArgument(
                     "effort= says how hard to search, recall= and exact= how much to find: give "
@@ -296,7 +308,7 @@ class Window(Index):
         rows = windows[:, 1] - windows[:, 0] + windows[:, 3] - windows[:, 2]
         passing = self._passing(where, request.selection)
         matching = rows if passing is None else passing.counts(windows)
-        fewest = int(matching.min())
+        fewest = int(matching.min()) if len(matching) else 0
         if not len(queries) or not matching.any():
             return self._neighbours(nothing(len(queries)), fewest, start)
         asked = _Asked(queries, request, windows, rows, matching, passing, method)
@@ -341,23 +353,31 @@ class Window(Index):
         attribute = np.empty(0) if self._incoming is None else self._incoming
         prepared = extended(held, rows, self._prepared)
         both = np.concatenate([ordered.attribute, attribute])
-        self._prepared = prepared
-        if windows is None or not windows.codes.takes(rows).all():
-            windows = None
-        else:
-            windows.append(rows)
-            if windows.codes.spoiled and self._finer(windows.codes) is not None:
-                windows = None
-        late = len(held) - ordered.ordered
-        if windows is not None and late <= max(LATE, LATE_SHARE * ordered.ordered):
-            ordered.add(attribute)
-            self._forget()
-            return
-        # Until all are linked anew they are scanned.
-        self._take(held, prepared, Ordered(both), None)
-        if len(held) >= SMALLEST:
-            self._keys = None  # keys for the new rows are not known
-            self._take(held, prepared, self._ordered, self._linked(prepared, self._ordered, None))
+        self._keys = None  # those of the new rows are not known
+        try:
+            late = len(held) - ordered.ordered
+            few = late <= max(LATE, LATE_SHARE * ordered.ordered)
+            if windows is not None and few and self._coded(windows, rows):
+                ordered.add(attribute)
+                self._prepared = prepared
+                self._forget()
+                return
+            ordered = Ordered(both)
+            linked = None
+            if len(held) >= SMALLEST:
+                linked = self._linked(prepared, ordered, None)
+            self._take(held, prepared, ordered, linked)
+        except BaseException:
+            # The rows are in: until all are linked anew they are scanned.
+            self._take(held, prepared, Ordered(both), None)
+            raise
+
+    def _coded(self, windows: Windows, rows: Float32Array) -> bool:
+        """Give rows that come late their codes, if these tell them apart."""
+        if not windows.codes.takes(rows).all():
+            return False
+        windows.append(rows)
+        return not windows.codes.spoiled or self._finer(windows.codes) is None
 
     def _compact(self, keep: IdArray) -> None:
         ordered = Ordered(self._ordered.attribute[keep])
@@ -516,7 +536,8 @@ class Window(Index):
         if not self._bound:
             windows.bind(self._prepared.rows, self._ordered)
             self._bound = True
-        if method not in (None, "scan", "parts") and method not in windows.measured:
+        walks = method not in (None, "scan", "parts") and len(windows.parts.sizes) > 0
+        if walks and method not in windows.measured:
             self._measure(windows, self._prepared, self._ordered, str(method))
 
     def _at_once(self, way: Way, weighed: dict[str, float], asked: _Asked) -> Answer | None:
@@ -628,6 +649,8 @@ class Window(Index):
         if state["windows"] is not None:
             values = state["windows"]
             codes = Codes.from_arrays(self._metric, rows.dim, arrays, values["net"]["codes"])
+            if codes.count != len(rows):
+                raise DamagedFile("the codes are not those of the rows; build the index again")
             windows = Windows.from_arrays(codes, arrays, values, ordered.ordered)
             self._given_costs = None if windows.clocked else windows.costs
         self._take(rows, prepared, ordered, windows)
