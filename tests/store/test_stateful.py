@@ -53,6 +53,10 @@ filters = st.sampled_from(
     [
         None,
         "n >= 3",
+        "n > 1 and n <= 4",
+        "n between 4 and 2",
+        "n < 4 and not kind = 'a'",
+        {"n": {"$gte": 2}, "day": {"$lte": date(2020, 1, 6)}},
         "n = 99",
         "kind in ('a', 'b') and n < 4",
         "not kind = 'a'",
@@ -136,9 +140,16 @@ class Histories(RuleBasedStateMachine):
         assert report.erased
         assert report.rows == len(self.model)
 
-    @rule(name=st.sampled_from(["n", "kind", "tags", "deep.flag"]))
-    def index_field(self, name: str) -> None:
-        self.writer.index_field(name)
+    @rule(
+        name=st.sampled_from(["n", "kind", "tags", "day", "deep.flag"]),
+        window=st.sampled_from([None, True, True, False]),
+    )
+    def index_field(self, name: str, window: bool | None) -> None:
+        self.writer.index_field(name, window=window)
+
+    @rule(name=st.sampled_from(["n", "day"]), field=st.sampled_from(list(FIELDS)))
+    def windows_of_one_field(self, name: str, field: str) -> None:
+        self.writer.index_field(name, window=True, using=field)
 
     @rule()
     def reopen(self) -> None:
