@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from likewise.index import CostModel, graph
+from likewise.index import CostModel, _windows, graph, window
 from likewise.store import sealing, view
 
 TAIL_ROWS, GRAPH_ROWS = 40, 64
@@ -21,4 +21,6 @@ def shrink(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(sealing, "QUIET_SECONDS", 0.001)
     patch.setattr(sealing, "PATIENCE_SECONDS", 0.01)
     patch.setattr(graph, "SMALLEST_GRAPH", GRAPH_ROWS)
+    patch.setattr(window, "SMALLEST", GRAPH_ROWS)
+    patch.setattr(_windows, "NARROWEST", 8)
     patch.setattr(view, "TAIL_BLOCK", 16)

@@ -16,8 +16,9 @@ import pytest
 import likewise as lw
 from likewise._arrays import open_arrays, save_arrays
 from likewise.errors import CacheWarning, InvalidArgument, InvalidType, ReadOnly, UnknownField
-from likewise.filters import F
+from likewise.filters import F, parse
 from likewise.store.manifest import _checksum
+from likewise.store.selecting import Part, select
 from likewise.testing.plain_store import PlainStore
 from tests.store.small import GRAPH_FIRST, shrink
 
@@ -119,6 +120,23 @@ def segment_of(collection: lw.Collection) -> Any:
         return view.segments[0]
 
 
+def part_of(collection: lw.Collection, where: str) -> Part:
+    """What is selected of the first segment."""
+    with collection._viewing() as (connection, view):
+        return select(view, parse(where), connection).parts[0]
+
+
+@pytest.mark.parametrize("where", RANGES, ids=str)
+def test_what_is_searched_as_a_range(filled: tuple[lw.Collection, PlainStore], where: Any) -> None:
+    collection, _ = filled
+    collection.index_field("year", window=True)
+    collection.seal()
+    text = str(parse(where))
+    plain = any(word in text for word in ("!=", "not year", " or year", "year in", "exists"))
+    within = part_of(collection, where).within
+    assert (within is None) == (plain or "year" not in text)
+
+
 def test_ranges_through_a_life(filled: tuple[lw.Collection, PlainStore]) -> None:
     collection, model = filled
     for path in ("year", "price", "deep.score"):
@@ -186,8 +204,7 @@ def test_without_windows_again(filled: tuple[lw.Collection, PlainStore]) -> None
     collection.index_field("year", window=False)
     assert collection.settings.windows == {}
     assert collection.settings.indexed == ("year",)
-    query = model.vector(0, "dense")
-    assert collection.search(query, 3, where="year >= 2002").info.strategy != "window"
+    assert part_of(collection, "year >= 2002").within is None
     agree(collection, model)
     collection.compact()
     assert segment_of(collection).windows == {}
@@ -221,8 +238,7 @@ def test_the_narrower_of_two_ranges(filled: tuple[lw.Collection, PlainStore]) ->
         ("year >= 2002 and price < 20", "price"),
         ("year = 2002 and price < 250", "year"),
     ]:
-        with collection._viewing() as (connection, view):
-            part = lw.store.selecting.select(view, lw.filters.parse(where), connection).parts[0]
+        part = part_of(collection, where)
         assert part.within is not None
         assert part.within.path == path
         assert part.mask is not None  # the other range

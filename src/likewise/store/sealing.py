@@ -408,7 +408,8 @@ class Sealer:
             # By position: a name may be too long for a file, or differ from another only in case.
             names[name] = self._save(parts.index, f"{number:06d}.{i}.{parts.index.name}")
             for j, (path, window) in enumerate(parts.windows.items()):
-                file = names[name] if j == 0 else self._save(window, f"{names[name]}-{j}")
+                apart = window is not parts.index
+                file = self._save(window, f"{names[name]}-{j}") if apart else names[name]
                 windows.setdefault(path, {})[name] = file
         column_files = self._write_columns(number, columns, orders)
         others = [file for files in windows.values() for file in files.values()]
