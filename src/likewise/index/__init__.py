@@ -21,9 +21,10 @@ from likewise.index.planner import CostModel, Plan, choose
 from likewise.index.recall import RecallCurve
 from likewise.index.scanning import PreparedRows, Scan, prepare, scan
 from likewise.index.tree import Tree
+from likewise.index.window import Window
 
 INDEXES: dict[str, type[Index]] = {
-    index.name: index for index in (Exact, Graph, Inverted, Hash, Tree)
+    index.name: index for index in (Exact, Graph, Inverted, Hash, Tree, Window)
 }
 
 
@@ -82,6 +83,7 @@ __all__ = [
     "Scan",
     "Tree",
     "WarmReport",
+    "Window",
     "choose",
     "is_current",
     "load",

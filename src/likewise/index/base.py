@@ -318,7 +318,11 @@ class Index(ABC):
         if matching and len(queries):
             answer = self._search(queries, request)
         else:
-            answer = _nothing(len(queries))
+            answer = nothing(len(queries))
+        return self._neighbours(answer, matching, start)
+
+    def _neighbours(self, answer: Answer, matching: int, start: float) -> Neighbours:
+        """What a hook answered, as the caller gets it."""
         found = answer.rows
         ids, distances, offsets = found if isinstance(found, Flat) else join_rows(found)
         info = SearchInfo(
@@ -491,7 +495,8 @@ class Index(ABC):
         )
 
 
-def _nothing(queries: int) -> Answer:
+def nothing(queries: int) -> Answer:
+    """The answer where no row can match, or nobody asks."""
     reason = "no row can match" if queries else "there is no query"
     nobody = np.empty(0, dtype=np.int64)
     flat = Flat(nobody, np.empty(0), np.zeros(queries + 1, dtype=np.int64))

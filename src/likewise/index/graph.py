@@ -175,7 +175,7 @@ class Graph(Index):
         before, self._keys = self._keys, None
         try:
             if sample_keys is not None:
-                self._keys = _checked_keys(sample_keys, len(X))
+                self._keys = checked_keys(sample_keys, len(X))
             self._asked = queries
             return super().fit(X, progress=progress)
         except BaseException:
@@ -702,7 +702,8 @@ def _joined(row: Row, extra: Row, k: int | None) -> Row:
     return best_of(ids, np.concatenate([row.distances, extra.distances]), k, None)
 
 
-def _checked_keys(keys: Any, rows: int) -> IdArray:
+def checked_keys(keys: Any, rows: int) -> IdArray:
+    """``sample_keys`` as int64, one a row, or the error that says what they are."""
     given = np.asarray(keys)
     if given.dtype.kind not in "iu":
         raise InvalidType(f"sample_keys must be integers; got {given.dtype}")

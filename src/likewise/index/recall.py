@@ -121,6 +121,18 @@ class RecallCurve:
         lower = np.minimum(self.lower, other.lower).tolist()
         return RecallCurve(self.efforts, self.depths, recall, lower, self.queries + other.queries)
 
+    def depth_of(self, k: int) -> int:
+        """The measured depth that speaks for ``k``; ``k`` itself where none does.
+
+        Example:
+            >>> curve = RecallCurve((16, 64), (1, 10), [[0.9, 0.8], [0.99, 0.97]],
+            ...                     [[0.85, 0.75], [0.98, 0.96]], 200)
+            >>> curve.depth_of(5), curve.depth_of(50)
+            (10, 50)
+        """
+        column = self._column(k)
+        return k if column is None else self.depths[column]
+
     def to_dict(self) -> dict[str, Any]:
         """As plain values, for JSON.
 

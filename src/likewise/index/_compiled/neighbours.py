@@ -20,6 +20,7 @@ from numba.extending import overload
 
 from likewise.index._compiled.bits import prefetch, prefetch_from
 from likewise.index._compiled.jit import kernel
+from likewise.index._compiled.values import ENOUGH
 
 
 def neighbours(graph: Any, row: Any, marks: Any, mark: Any, near: Any) -> Any:
@@ -44,7 +45,7 @@ def _links_of(graph: Any, row: Any, marks: Any, mark: Any, near: Any) -> Any:
             break
         # No branch on what was seen: half the rows were, and a wrong guess costs more.
         near[count] = neighbour
-        count += np.int64(marks[neighbour] != mark)
+        count += int(marks[neighbour] != mark)
         marks[neighbour] = mark
     return count
 
@@ -60,14 +61,14 @@ def _parts_of(graph: Any, row: Any, marks: Any, mark: Any, near: Any) -> Any:
     start, stop = np.int64(0), np.int64(graph.whole.shape[0])
     if level > 0:
         size = graph.sizes[level - 1]
-        start = _start_of(row, size)
+        start = start_of(row, size, graph.half)
         stop = start + size
     while True:
         last = level == levels or (low <= start and stop <= high)
         inner_start, inner_stop = start, stop
         if not last:
             size = graph.sizes[level]
-            inner_start = _start_of(row, size)
+            inner_start = start_of(row, size, graph.half)
             inner_stop = inner_start + size
         # A finer part that holds as much of the window leads there better.
         if (
@@ -83,7 +84,7 @@ def _parts_of(graph: Any, row: Any, marks: Any, mark: Any, near: Any) -> Any:
                         break
                     if low <= neighbour < high:
                         near[count] = neighbour
-                        count += np.int64(marks[neighbour] != mark)
+                        count += int(marks[neighbour] != mark)
                         marks[neighbour] = mark
             else:
                 for j in range(few):
@@ -92,9 +93,9 @@ def _parts_of(graph: Any, row: Any, marks: Any, mark: Any, near: Any) -> Any:
                         break
                     if low <= neighbour < high:
                         near[count] = neighbour
-                        count += np.int64(marks[neighbour] != mark)
+                        count += int(marks[neighbour] != mark)
                         marks[neighbour] = mark
-            last = last or count >= graph.enough
+            last = last or count >= ENOUGH
         if last:
             return count
         level += 1
@@ -102,8 +103,11 @@ def _parts_of(graph: Any, row: Any, marks: Any, mark: Any, near: Any) -> Any:
 
 
 @kernel(boundscheck=False, inline="always", error_model="numpy")
-def _start_of(row: Any, size: Any) -> Any:
-    return np.int64(np.uint32(row) // np.uint32(size)) * size
+def start_of(row: Any, size: Any, half: Any) -> Any:
+    """Where the part of ``size`` rows that holds ``row`` begins; below 0 for the first half one."""
+    shift = half * (size >> 1)
+    # 32 bits divide three times as fast.
+    return np.int64(np.uint32(row + shift) // np.uint32(size)) * size - shift
 
 
 def _ask_parts(graph: Any, row: Any) -> None:

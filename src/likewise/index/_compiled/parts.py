@@ -15,6 +15,7 @@ import numpy as np
 from likewise.index._compiled.bits import id_of, key_of, packed
 from likewise.index._compiled.jit import kernel
 from likewise.index._compiled.link import prune
+from likewise.index._compiled.neighbours import start_of
 from likewise.index._compiled.space import buffer_of, keys_of, row_as_query
 from likewise.index._compiled.values import ENDLESS, PART_STARTS, Effort
 from likewise.index._compiled.walk import begin_within, put, walk
@@ -26,6 +27,7 @@ def smallest_parts(
     links: Any,
     alike: Any,
     size: Any,
+    half: Any,
     first: Any,
     stop: Any,
     length: Any,
@@ -38,6 +40,7 @@ def smallest_parts(
         links: (n, few) int32, those of these rows are written.
         alike: (n,) int32, the next row that equals this one, round and round; itself if none does.
         size: rows a part.
+        half: 1 where parts begin half a part earlier, else 0.
         first, stop: which rows.
         length: candidates for the links of a row.
         diversity: `Diversity`.
@@ -50,8 +53,8 @@ def smallest_parts(
     pool = np.empty(length + 1, np.uint64)
     chosen = np.empty(few, np.int32)
     for row in range(first, stop):
-        start = row // size * size
-        count = min(size, rows - start)
+        start = max(0, start_of(row, size, half))
+        count = min(start_of(row, size, half) + size, rows) - start
         for t in range(count):
             near[t] = start + t
         query = row_as_query(space, row, code)
@@ -83,6 +86,7 @@ def merged_parts(
     links: Any,
     alike: Any,
     size: Any,
+    half: Any,
     inner: Any,
     first: Any,
     stop: Any,
@@ -93,7 +97,7 @@ def merged_parts(
     """Link rows within their parts of ``size`` rows, by their links within parts of ``inner``.
 
     Args:
-        space, links, alike, size, first, stop, length, diversity: as in `smallest_parts`.
+        space, links, alike, size, half, first, stop, length, diversity: as in `smallest_parts`.
         finer: (n, few) int32, links within parts of ``inner`` rows.
         inner: rows of a smaller part; ``size`` is a multiple.
         visited: `Visited`.
@@ -108,8 +112,9 @@ def merged_parts(
     chosen = np.empty(few, np.int32)
     effort = Effort(length, np.float64(0), length, ENDLESS)
     for row in range(first, stop):
-        start = row // size * size
+        start = start_of(row, size, half)
         end = min(start + size, rows)
+        start = max(0, start)
         query = row_as_query(space, row, code)
         count = 0
         while count < few and finer[row, count] >= 0:

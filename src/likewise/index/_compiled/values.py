@@ -103,20 +103,20 @@ class Parts(NamedTuple):
 
     Attributes:
         whole: (n, degree) int32, links among all rows, -1 after the last.
-        links: (levels, n, few) int32, links of every row within its part, coarse parts first.
+        links: (n, levels, few) int32, links of every row within its part, coarse parts first.
         sizes: (levels,) int64, rows a part: multiples of each other, the largest first.
+        half: 1 where every part begins half a part earlier than a multiple of its size, else 0.
         low, high: the window, from ``low`` up to ``high`` (not included).
-        first: levels from this one on are looked at; 0 is the whole.
-        enough: with so many neighbours at hand no finer part is looked at.
+        first: levels from this one on are looked at; 0 is the whole, 1 the coarsest parts.
     """
 
     whole: Any
     links: Any
     sizes: Any
+    half: Any
     low: Any
     high: Any
     first: Any
-    enough: Any
 
 
 class Visited(NamedTuple):
@@ -212,7 +212,9 @@ LARGEST = 1e15
 FLOAT_MAX = 3.4028234663852886e38
 #: Rows where a walk within a part or a window begins.
 PART_STARTS = 24
+#: With so many neighbours at hand no finer part is asked for more.
+ENOUGH = 32
 #: How a window is searched: every row of it; along the links within the window that all parts
-#: give; in the smallest part that holds it; in the largest parts within it; and in these and, at
-#: both ends, in the smallest that hold the rest.
-BY_SCAN, BY_PARTS, BY_ONE, BY_TREE, BY_THREE = range(5)
+#: give; in the smallest part that holds it; in the largest parts within it; in these and, at both
+#: ends, in the smallest that hold the rest; and in the smallest part of those that overlap.
+BY_SCAN, BY_PARTS, BY_ONE, BY_TREE, BY_THREE, BY_OVERLAP = range(6)

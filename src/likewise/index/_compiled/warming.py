@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from likewise.index._compiled import link, reach, search
+from likewise.index._compiled import link, parts, reach, search, window
 from likewise.index._compiled.values import (
+    BY_PARTS,
     Diversity,
     Effort,
     Entries,
@@ -33,13 +34,16 @@ def warm_up() -> list[Callable[[], Any]]:
     """One call a kernel and type of codes."""
     return [
         *(partial(_warm_search, name) for name in SPACES),
+        *(partial(_warm_windows, name) for name in SPACES),
         *(step for name in ("8-bit", "float32") for step in _steps(name)),
         _warm_reach,
     ]
 
 
 def _steps(name: str) -> list[Callable[[], Any]]:
-    return [partial(step, name) for step in (_warm_insert, _warm_join)]
+    return [
+        partial(step, name) for step in (_warm_insert, _warm_join, _warm_smallest, _warm_merged)
+    ]
 
 
 def read_only(array: Any) -> Any:
@@ -98,6 +102,62 @@ def _warm_search(name: str) -> None:
         *found,
     ]
     search.search(*arguments)
+
+
+def _warm_windows(name: str) -> None:
+    rows = read_only(np.zeros((ROWS, DIM), np.float32))
+    found = Found(
+        np.empty((1, 3), np.int64),
+        np.empty((1, 3)),
+        np.empty((1, 3), np.int64),
+        np.empty(1, np.float32),
+    )
+    levels = read_only(np.zeros((ROWS, 1, DEGREE), np.int32))
+    arguments: list[Any] = [
+        *tiny_space(name),
+        *tiny_space("8-bit")[:2],
+        *Placing(read_only(np.zeros(DIM, np.float32)), 1.0, 0, 0.0),
+        read_only(_ring()),
+        levels,
+        read_only(np.array([2])),
+        levels,
+        rows,
+        read_only(np.arange(ROWS, dtype=np.int32)),
+        read_only(np.zeros(0, np.int32)),
+        read_only(np.zeros(0, np.bool_)),
+        rows[:1],
+        read_only(np.array([[0, ROWS, 0, 0]])),
+        BY_PARTS,
+        *Effort(4, 1.5, 2, 1 << 40),
+        *Wanted(1, 2, 3, 3, np.inf, 0, ROWS, ROWS)[:5],
+        *_visited(),
+        *found,
+    ]
+    window.search_windows(*arguments)
+
+
+def _warm_smallest(name: str) -> None:
+    alike = read_only(np.arange(ROWS, dtype=np.int32))
+    parts.smallest_parts(tiny_space(name), _ring(), alike, 4, 0, 0, 1, 4, Diversity(1.1, 1.2, 1))
+
+
+def _warm_merged(name: str) -> None:
+    alike = read_only(np.arange(ROWS, dtype=np.int32))
+    finer, diversity = read_only(np.full((ROWS, DEGREE), -1, np.int32)), Diversity(1.1, 1.2, 1)
+    parts.merged_parts(
+        tiny_space(name),
+        finer,
+        _ring(),
+        alike,
+        4,
+        0,
+        2,
+        0,
+        1,
+        4,
+        diversity,
+        _visited(),
+    )
 
 
 def _warm_insert(name: str) -> None:

@@ -1,6 +1,7 @@
 """A batch of queries, each among the rows of its own window: scanned, or walked for.
 
-Rows lie in the order of a number, so a window is a range of them.
+Rows lie in the order of a number, so a window is a range of them. Beside these there may be
+rows that came later and lie in no order; those in the window are listed, and scanned.
 """
 
 from __future__ import annotations
@@ -9,14 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from likewise.index._compiled.bits import EXPANDED, id_of, key_of, packed
+from likewise.index._compiled.bits import EXPANDED, id_of
 from likewise.index._compiled.jit import kernel
+from likewise.index._compiled.neighbours import start_of
+from likewise.index._compiled.scan import BLOCK, scan_listed, scan_range
 from likewise.index._compiled.search import choose, fits
-from likewise.index._compiled.space import buffer_of, keys_of, place_query, sort_anew
+from likewise.index._compiled.space import buffer_of, place_query, sort_anew
 from likewise.index._compiled.values import (
+    BY_ONE,
+    BY_OVERLAP,
     BY_PARTS,
     BY_SCAN,
-    BY_TREE,
     BY_THREE,
     COUNT,
     DEPTH,
@@ -31,9 +35,6 @@ from likewise.index._compiled.values import (
     Wanted,
 )
 from likewise.index._compiled.walk import begin_within, put, walk
-
-#: Rows compared at a time in a scan.
-BLOCK = 64
 
 
 @kernel(boundscheck=False, error_model="numpy")
@@ -50,17 +51,14 @@ def search_windows(
     whole: Any,
     links: Any,
     sizes: Any,
+    overlapping: Any,
     rows: Any,
     order: Any,
-    queries: Any,
-    lows: Any,
-    highs: Any,
     late: Any,
-    late_lows: Any,
-    late_highs: Any,
     mask: Any,
+    queries: Any,
+    windows: Any,
     method: Any,
-    enough: Any,
     pool_length: Any,
     stop: Any,
     stop_depth: Any,
@@ -77,16 +75,27 @@ def search_windows(
     notes: Any,
     ratios: Any,
 ) -> None:
+    """The nearest rows of each query in its window.
+
+    The arguments are named tuples of `values`, taken apart: `Space` and what it is sorted anew by,
+    `Placing`, then of `Parts` the links and sizes, and ``overlapping``, the links (n, levels, few)
+    within parts that begin half a part earlier, or (0, 0, 0); the originals ``rows`` and where in
+    them each row lies, ``order`` (n,) int32; ``late`` int32, the rows in no order; ``mask`` (n and
+    late,) bool of the rows that may be found, or (0,) for all; queries (b, dim) float32 and
+    windows (b, 4) int64, the range among the ordered rows and that in ``late``; one of `BY_SCAN`,
+    ...; `Effort`, `Wanted` without its range, `Visited` and `Found`, which is filled.
+
+    Cost: a scan of the window, or a walk or some, and ``ranked`` float64 distances.
+    """
     space, fine = Space(codes, terms, kind), Space(fine_codes, fine_terms, kind)
     placing = Placing(mean, factor, unit, reach)
     effort = Effort(pool_length, stop, stop_depth, budget)
     visited, found = Visited(marks, walk_number), Found(ids, distances, notes, ratios)
-    count = whole.shape[0]
     code = buffer_of(codes)
     width = max(BLOCK, PART_STARTS, whole.shape[1] + links.shape[1] * links.shape[2])
     near, keys = np.empty(width, np.int32), np.empty(width, np.float32)
-    pool = np.empty(pool_length + 1, np.uint64)
-    followers = np.empty(0, np.int32)
+    pool, other = np.empty(pool_length + 1, np.uint64), np.empty(pool_length + 1, np.uint64)
+    half = int(method == BY_OVERLAP)
     for t in range(queries.shape[0]):
         notes[t, COUNT] = -1
         notes[t, DEPTH] = 0
@@ -94,119 +103,175 @@ def search_windows(
         if not fits(space, placing, queries[t]):
             continue
         query = place_query(space, placing, queries[t], code)
-        low, high = lows[t], highs[t]
+        low, high = windows[t, 0], windows[t, 1]
         size, scanned, ratio = 0, 0, np.float32(1)
+        graph = Parts(whole, links, sizes, 0, low, high, 0)
         if method == BY_SCAN:
-            size = scan_range(space, query, low, high, mask, pool, size, pool_length, near, keys)
+            size = scan_range(space, query, low, high, mask, pool, 0, pool_length, near, keys)
             scanned = high - low
-        elif method == BY_PARTS:
-            graph = Parts(whole, links, sizes, low, high, first_level(sizes, low, high), enough)
+        elif low < high and method == BY_PARTS:
+            graph = Parts(whole, links, sizes, 0, low, high, holding_level(sizes, 0, low, high))
             starts = begin_within(low, high, PART_STARTS, visited, near)
             size, scanned, ratio = walk(
                 space, graph, query, effort, visited, pool, near, keys, starts
             )
+        elif low < high and (method == BY_ONE or half):
+            if half and holding_level(sizes, 1, low, high) > holding_level(sizes, 0, low, high):
+                graph = Parts(whole, overlapping, sizes, 1, low, high, 0)
+            size, scanned = _in_one(
+                space, graph, query, effort, visited, mask, k, pool, 0, other, near, keys
+            )
+        elif low < high:
+            size, scanned = _in_parts(
+                space, graph, query, effort, visited, mask, k, pool, other, near, keys, method
+            )
         if ratios.shape[0]:
             ratios[t] = ratio
-        if late_highs[t] > late_lows[t]:
-            size = scan_listed(
-                space,
-                query,
-                late,
-                late_lows[t],
-                late_highs[t],
-                mask,
-                pool,
-                size,
-                pool_length,
-                near,
-                keys,
-            )
-            scanned += late_highs[t] - late_lows[t]
-        notes[t, SCANNED] = scanned
+        first, last = windows[t, 2], windows[t, 3]
+        size = scan_listed(
+            space, query, late, first, last, mask, pool, size, pool_length, near, keys
+        )
+        notes[t, SCANNED] = scanned + last - first
         sort_anew(space, fine, query, pool, min(size, sorted_), near, keys)
-        wanted = Wanted(metric, k, ranked, sorted_, radius, low, high, count)
-        choose(rows, order, queries[t], followers, mask, pool, size, wanted, found, t)
+        wanted = Wanted(metric, k, ranked, sorted_, radius, low, high, whole.shape[0])
+        choose(rows, order, queries[t], late[:0], mask, pool, size, wanted, found, t)
 
 
-@kernel(boundscheck=False)
-def first_level(sizes: Any, low: Any, high: Any) -> Any:
-    """The finest level with a single part that holds the window; 0 is the whole."""
+@kernel(boundscheck=False, error_model="numpy")
+def holding_level(sizes: Any, half: Any, low: Any, high: Any) -> Any:
+    """The finest level at which a single part holds the window; 0 is the whole."""
     level = 0
-    while level < sizes.shape[0] and low // sizes[level] == (high - 1) // sizes[level]:
+    while level < sizes.shape[0] and start_of(low, sizes[level], half) == start_of(
+        high - 1, sizes[level], half
+    ):
         level += 1
     return level
 
 
-@kernel(boundscheck=False)
-def scan_range(
+@kernel(boundscheck=False, error_model="numpy")
+def _in_one(
     space: Any,
+    graph: Any,
     query: Any,
-    low: Any,
-    high: Any,
+    effort: Any,
+    visited: Any,
     mask: Any,
+    k: Any,
     pool: Any,
     size: Any,
-    length: Any,
+    other: Any,
     near: Any,
     keys: Any,
 ) -> Any:
-    """Take the nearest rows from ``low`` up to ``high`` into the pool; gives its size."""
-    row = low
-    while row < high:
-        count = 0
-        if mask.shape[0] == 0:
-            count = min(BLOCK, high - row)
-            for t in range(count):
-                near[t] = row + t
-            row += count
+    """Post-filtering: search the smallest part that holds the window ``graph.low`` to ``high``.
+
+    The list is doubled, and the search begun anew, until it holds k rows of the window, or all.
+    Those are added to the pool; gives its size and the distances computed.
+    """
+    low, high, half = graph.low, graph.high, graph.half
+    level = holding_level(graph.sizes, half, low, high)
+    start, stop = np.int64(0), np.int64(graph.whole.shape[0])
+    if level > 0:
+        start = start_of(low, graph.sizes[level - 1], half)
+        stop = min(start + graph.sizes[level - 1], stop)
+        start = max(start, np.int64(0))
+    part = Parts(graph.whole, graph.links, graph.sizes, half, start, stop, level)
+    length, scanned, reached = effort.pool, 0, 0
+    found = other
+    while True:
+        longer = Effort(length, effort.stop * 0, effort.depth, effort.budget)
+        starts = begin_within(start, stop, PART_STARTS, visited, near)
+        reached, work, _ = walk(space, part, query, longer, visited, found, near, keys, starts)
+        scanned += work
+        inside = 0
+        for t in range(reached):
+            row = id_of(found[t])
+            inside += low <= row < high and (mask.shape[0] == 0 or mask[row])
+        if inside >= min(max(k, 1), high - low) or length >= stop - start or reached < length:
+            break
+        length *= 2
+        found = np.empty(length + 1, np.uint64)
+    for t in range(reached):
+        row = id_of(found[t])
+        if low <= row < high and (mask.shape[0] == 0 or mask[row]):
+            size = _add(pool, size, effort.pool, found[t])
+    return size, scanned
+
+
+@kernel(boundscheck=False, error_model="numpy")
+def _in_parts(
+    space: Any,
+    graph: Any,
+    query: Any,
+    effort: Any,
+    visited: Any,
+    mask: Any,
+    k: Any,
+    pool: Any,
+    other: Any,
+    near: Any,
+    keys: Any,
+    method: Any,
+) -> Any:
+    """Search the whole parts within the window, and the rest of it; gives size and distances.
+
+    By tree the rest is cut into ever smaller whole parts, and what is smaller than any is scanned;
+    by three the rest at both ends is searched `_in_one`.
+    """
+    low, high, sizes = graph.low, graph.high, graph.sizes
+    size, scanned = 0, 0
+    left, right, met = high, high, False  # the middle, searched already, is from left to right
+    for level in range(1, sizes.shape[0] + 1):
+        rows = sizes[level - 1]
+        if not met:
+            first = (low + rows - 1) // rows * rows
+            last = high // rows * rows
+            if first >= last:
+                continue
+            left, right, met = last, last, True
+            ends = (first, last, last, last)
         else:
-            while row < high and count < BLOCK:
-                near[count] = row
-                count += np.int64(mask[row])
-                row += 1
-        keys_of(space, near, count, query, keys)
-        size = _take(pool, size, length, near, keys, count)
-    return size
+            ends = ((low + rows - 1) // rows * rows, left, right, high // rows * rows)
+        for side in range(2):
+            start, stop = ends[2 * side], ends[2 * side + 1]
+            for begin in range(start, stop, rows):
+                part = Parts(graph.whole, graph.links, sizes, 0, begin, begin + rows, level)
+                starts = begin_within(begin, begin + rows, PART_STARTS, visited, near)
+                reached, work, _ = walk(
+                    space, part, query, effort, visited, other, near, keys, starts
+                )
+                scanned += work
+                for t in range(reached):
+                    row = id_of(other[t])
+                    if mask.shape[0] == 0 or mask[row]:
+                        size = _add(pool, size, effort.pool, other[t])
+        left, right = min(left, ends[0]), max(right, ends[3])
+        if method == BY_THREE:
+            break
+    if not met:
+        left, right = high, high
+    if method == BY_THREE and met:
+        for side in range(2):
+            start, stop = (low, left) if side == 0 else (right, high)
+            if start < stop:
+                rest = Parts(graph.whole, graph.links, sizes, 0, start, stop, 0)
+                size, work = _in_one(
+                    space, rest, query, effort, visited, mask, k, pool, size, other, near, keys
+                )
+                scanned += work
+        return size, scanned
+    for side in range(2):
+        start, stop = (low, left) if side == 0 else (right, high)
+        size = scan_range(space, query, start, stop, mask, pool, size, effort.pool, near, keys)
+        scanned += stop - start
+    return size, scanned
 
 
 @kernel(boundscheck=False)
-def scan_listed(
-    space: Any,
-    query: Any,
-    listed: Any,
-    low: Any,
-    high: Any,
-    mask: Any,
-    pool: Any,
-    size: Any,
-    length: Any,
-    near: Any,
-    keys: Any,
-) -> Any:
-    """The same for the rows ``listed[low:high]``."""
-    place = low
-    while place < high:
-        count = 0
-        while place < high and count < BLOCK:
-            near[count] = listed[place]
-            count += np.int64(mask.shape[0] == 0 or mask[listed[place]])
-            place += 1
-        keys_of(space, near, count, query, keys)
-        size = _take(pool, size, length, near, keys, count)
-    return size
-
-
-@kernel(boundscheck=False)
-def _take(pool: Any, size: Any, length: Any, near: Any, keys: Any, count: Any) -> Any:
-    worst = key_of(pool[size - 1]) if size == length else np.float32(np.inf)
-    for t in range(count):
-        if size == length and keys[t] > worst:
-            continue
-        entry = packed(keys[t], near[t])
-        if size == length and entry >= pool[size - 1]:
-            continue
-        put(pool, size, length, entry)
-        size = min(size + 1, length)
-        if size == length:
-            worst = key_of(pool[size - 1])
-    return size
+def _add(pool: Any, size: Any, length: Any, entry: Any) -> Any:
+    """Put an entry of another pool into this one; gives its size."""
+    fresh = entry & ~EXPANDED
+    if size == length and fresh >= pool[size - 1]:
+        return size
+    put(pool, size, length, fresh)
+    return min(size + 1, length)

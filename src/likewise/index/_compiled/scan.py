@@ -1,0 +1,95 @@
+"""Scans by codes: rows in order or listed, compared with a query and kept if they are near."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from likewise.index._compiled.bits import key_of, packed
+from likewise.index._compiled.jit import kernel
+from likewise.index._compiled.space import keys_of
+from likewise.index._compiled.walk import put
+
+#: Rows compared at a time.
+BLOCK = 64
+
+
+@kernel(boundscheck=False)
+def scan_range(
+    space: Any,
+    query: Any,
+    low: Any,
+    high: Any,
+    mask: Any,
+    pool: Any,
+    size: Any,
+    length: Any,
+    near: Any,
+    keys: Any,
+) -> Any:
+    """Take the nearest rows from ``low`` up to ``high`` into the pool; gives its size.
+
+    Args:
+        space, query: the rows as codes, and the query among them.
+        low, high: which rows.
+        mask: (n,) bool, rows that may be taken; or (0,) for all.
+        pool: (at least ``length``,) uint64, its first ``size`` entries sorted.
+        size, length: entries there are, and may be.
+        near, keys: (at least `BLOCK`,) int32 and float32, overwritten.
+    """
+    row = low
+    while row < high:
+        count = 0
+        if mask.shape[0] == 0:
+            count = min(BLOCK, high - row)
+            for t in range(count):
+                near[t] = row + t
+            row += count
+        else:
+            while row < high and count < BLOCK:
+                near[count] = row
+                count += int(mask[row])
+                row += 1
+        keys_of(space, near, count, query, keys)
+        size = _take(pool, size, length, near, keys, count)
+    return size
+
+
+@kernel(boundscheck=False)
+def scan_listed(
+    space: Any,
+    query: Any,
+    listed: Any,
+    low: Any,
+    high: Any,
+    mask: Any,
+    pool: Any,
+    size: Any,
+    length: Any,
+    near: Any,
+    keys: Any,
+) -> Any:
+    """`scan_range` for the rows ``listed[low:high]``."""
+    place = low
+    while place < high:
+        count = 0
+        while place < high and count < BLOCK:
+            near[count] = listed[place]
+            count += int(mask.shape[0] == 0 or mask[listed[place]])
+            place += 1
+        keys_of(space, near, count, query, keys)
+        size = _take(pool, size, length, near, keys, count)
+    return size
+
+
+@kernel(boundscheck=False)
+def _take(pool: Any, size: Any, length: Any, near: Any, keys: Any, count: Any) -> Any:
+    for t in range(count):
+        # Most rows of a scan are far off: one comparison each.
+        if size == length and keys[t] > key_of(pool[size - 1]):
+            continue
+        entry = packed(keys[t], near[t])
+        if size == length and entry >= pool[size - 1]:
+            continue
+        put(pool, size, length, entry)
+        size = min(size + 1, length)
+    return size

@@ -1,0 +1,629 @@
+"""`Window`: the nearest rows among those whose number lies in a range."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from likewise._arguments import check_count, suggest_arguments
+from likewise.errors import InvalidArgument, InvalidType
+from likewise.index import _compiled
+from likewise.index._codes import CODES, Codes
+from likewise.index._compiled.values import COUNT, DEPTH, SCANNED
+from likewise.index._loops import at_hand, is_compiled
+from likewise.index._net import FEW_LINKS, MANY_LINKS, SHORT_ROWS, Net
+from likewise.index._ordered import Ordered, as_attribute
+from likewise.index._part_links import few_links, link_parts, part_sizes
+from likewise.index._protocol import Answer, IndexPlan, Progress, Request
+from likewise.index._rows import GrowingRows
+from likewise.index._sampling import shuffled
+from likewise.index._selection import Selection
+from likewise.index._window_answer import Gathered, reason_for
+from likewise.index._window_plan import Planner, Way, Wish
+from likewise.index._windows import METHODS, WindowAsk, Windows, scan_length
+from likewise.index.base import Index, nothing
+from likewise.index.exact import summary_arrays, summary_from
+from likewise.index.graph import (
+    FINER,
+    INSERT_NUMBER,
+    INSERT_ROW,
+    PLAIN_NUMBER,
+    PLAIN_ROW,
+    checked_keys,
+)
+from likewise.index.planner import CostModel
+from likewise.index.scanning import PreparedRows, extended, prepare, scan
+from likewise.metrics import Metric
+from likewise.results import Neighbours
+from likewise.vectors import Float32Array, as_dense
+
+IdArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+
+#: Fewer rows than this are scanned exactly.
+SMALLEST = 512
+#: Rows that came late are scanned, until they are this share of those in order, or so many.
+LATE_SHARE, LATE = 1 / 8, 1024
+#: Of the time that the links of all rows take, what those of a level take.
+LEVEL_SHARE = 0.2
+
+
+class Window(Index):
+    """The nearest rows among those whose number (year, price, length) lies in a range.
+
+    Codes lie in the order of the number, so that a window is a stretch of memory: where it is
+    short it is scanned by its codes, in a few nanoseconds a row. Where it is long a walk goes
+    along links that stay inside: every row has links among all rows, among those of the half,
+    the quarter, ... of the order that it lies in, and a step takes those of the largest parts that
+    lie in the window (Y. Xu and others, "iRangeGraph", SIGMOD 2025). What is found is ranked by
+    the metric itself, in float64. Which of both, or an exact scan, is chosen for each query by
+    what was measured at `fit`: seconds and recall, for windows of n, n / 2, n / 4, ... rows.
+
+    The methods of J. Engels and others, "Approximate Nearest Neighbor Search with Window
+    Filters" (ICML 2024), walk through the same links: "tree" the largest parts within the window,
+    "postfilter" the smallest part that holds it, "three-split" both, "super" the smallest of parts
+    that overlap by half. They are here to be compared with, as ``method=``.
+
+    Rows that are added are late: they are scanned, until they are an eighth of the others; then all
+    are put in order and linked anew. When an eighth of the rows is deleted, too.
+
+    Args:
+        metric: any; one that no kernel was written for takes plain loops, a hundred times as slow.
+        random_state, memory_limit: as in `Index`.
+        n_jobs: threads, also to build with; the links do not depend on them.
+        costs: the planner's constants. None measures them by the clock; given, the same calls
+            give the same answers.
+        codes, degree, build_effort: as in `Graph`, for the links among all rows.
+        branching: parts that each part is cut into, at least 2.
+        overlap: keep also links within parts that begin half a part earlier, for "super"; twice
+            the memory for links. ``branching`` must be even then.
+
+    Cost: `fit` about 2 to 3 times that of a `Graph`; `search` O(window) where it is short, and
+    O(log n dim) times the effort where it is long. Memory: `plan` says.
+
+    Example:
+        >>> rows = np.random.default_rng(0).standard_normal((600, 8))
+        >>> window = Window("euclidean").fit(rows, attribute=np.arange(1400, 2000))
+        >>> found = window.search(rows[:1], k=3, window=(1900, 1950))
+        >>> bool(((found.ids >= 500) & (found.ids <= 550)).all()), found.info.matching
+        (True, 51)
+    """
+
+    name = "window"
+
+    _prepared: PreparedRows
+    _ordered: Ordered
+    _windows: Windows | None
+
+    @suggest_arguments
+    def __init__(
+        self,
+        metric: str | Metric = "cosine",
+        *,
+        random_state: int = 0,
+        n_jobs: int | None = None,
+        memory_limit: int | None = None,
+        costs: CostModel | None = None,
+        codes: str = "auto",
+        degree: int | None = None,
+        build_effort: int | None = None,
+        branching: int = 2,
+        overlap: bool = False,
+    ) -> None:
+        super().__init__(
+            metric, random_state=random_state, n_jobs=n_jobs, memory_limit=memory_limit
+        )
+        if costs is not None and not isinstance(costs, CostModel):
+            raise InvalidType(f"costs must be a CostModel or None; got {type(costs).__name__}")
+        if codes not in CODES:
+            raise InvalidArgument(f"codes must be one of {', '.join(CODES)}; got {codes!r}")
+        if not isinstance(overlap, (bool, np.bool_)):
+            raise InvalidType(f"overlap must be True or False; got {overlap!r}")
+        self._given_costs, self._codes = costs, codes
+        self._degree = None if degree is None else check_count("degree", degree, minimum=2)
+        self._build_effort = (
+            None if build_effort is None else check_count("build_effort", build_effort, minimum=8)
+        )
+        self._branching = check_count("branching", branching, minimum=2)
+        self._overlap = bool(overlap)
+        if self._overlap and self._branching % 2:
+            raise InvalidArgument(f"branching must be even with overlap=True; got {branching}")
+        self._incoming: npt.NDArray[Any] | None = None
+        self._keys: IdArray | None = None
+        self._numbered = False
+        self._asked: Any = None
+        if codes in ("4-bit", "8-bit"):
+            Codes(self._metric, 1, codes, None)  # refuses metrics that have no such codes
+
+    # -- changing it ---------------------------------------------------------------------
+
+    @suggest_arguments
+    def fit(
+        self,
+        X: Any,
+        *,
+        attribute: Any = None,
+        progress: Progress | None = None,
+        sample_keys: Any = None,
+        queries: Any = None,
+    ) -> Self:
+        """As `Index.fit`, with a number for each row.
+
+        Args:
+            X, progress: as there.
+            attribute: (n,) numbers, or dates (datetime64, kept as microseconds); NaN and NaT are
+                none, and in no window. None takes the positions: the order of arrival.
+            sample_keys: (n,) integers, such as hashes of ids, by which rows are put in the order
+                they are linked in; None takes the rows themselves.
+            queries: (m, dim) queries that users have asked, to measure recall with too.
+
+        Raises:
+            InvalidType, InvalidArgument: ``attribute`` or ``sample_keys`` are no numbers, or not
+                one a row. Otherwise as `Index.fit`.
+
+        Cost: about 2 to 3 times that of `Graph.fit`.
+
+        Example:
+            >>> rows = np.random.default_rng(0).standard_normal((600, 8))
+            >>> len(Window("euclidean").fit(rows, attribute=np.arange(600) / 10))
+            600
+        """
+        before = self._numbered, self._keys
+        try:
+            count = len(X)
+            self._numbered = attribute is not None
+            given = np.arange(count) if attribute is None else attribute
+            self._incoming = as_attribute(given, count)
+            self._keys = None if sample_keys is None else checked_keys(sample_keys, count)
+            self._asked = queries
+            return super().fit(X, progress=progress)
+        except BaseException:
+            self._numbered, self._keys = before
+            raise
+        finally:
+            self._incoming = self._asked = None
+
+    @suggest_arguments
+    def add(self, X: Any, *, attribute: Any = None) -> IdArray:
+        """As `Index.add`, with a number for each row where `fit` was given some.
+
+        Raises:
+            InvalidType, InvalidArgument: as `fit`; or ``attribute`` is missing, or was missing
+                there.
+
+        Cost: a scan more for every search, until all are linked anew.
+
+        Example:
+            >>> rows = np.random.default_rng(0).standard_normal((600, 8))
+            >>> window = Window("euclidean").fit(rows, attribute=np.arange(600))
+            >>> new = window.add(rows[:2], attribute=[700, 701])
+            >>> window.search(rows[1], k=5, window=(690, None))[0].ids.tolist()
+            [601, 600]
+        """
+        self._held()
+        count = len(X)
+        if (attribute is None) == self._numbered and count:
+            raise InvalidArgument(
+                "attribute must be given to add() as it was to fit()"
+                if self._numbered
+                else "attribute cannot be given: fit() took the order of arrival"
+            )
+        first = self.next_position
+        given = np.arange(first, first + count) if attribute is None else attribute
+        self._incoming = as_attribute(given, count, self._ordered.kind)
+        try:
+            return super().add(X)
+        finally:
+            self._incoming = None
+
+    # -- asking it -----------------------------------------------------------------------
+
+    @suggest_arguments
+    def search(
+        self,
+        Q: Any,
+        k: int | None = 10,
+        *,
+        window: Any = None,
+        inclusive: str = "both",
+        radius: float | None = None,
+        recall: float | None = None,
+        exact: bool = False,
+        where: Any = None,
+        method: str | None = None,
+        effort: int | None = None,
+    ) -> Neighbours:
+        """The nearest rows of each query among those whose number lies in a window.
+
+        Args:
+            Q, k, radius, recall, exact, where: as in `Index.search`.
+            window: (low, high): from which number up to which; None is open on that side. Each may
+                be an array, a bound for every query. None takes all rows, also those without a
+                number.
+            inclusive: which bounds belong to the window: "both", "left", "right" or "neither".
+            method: "scan", "parts" (along links in the window), "postfilter", "tree",
+                "three-split" or "super"; None chooses between the first two and an exact scan. A
+                method that was not measured yet is measured first, which takes a moment.
+            effort: the length of the list of a walk, instead of the one that ``recall`` needs.
+
+        Returns:
+            as `Index.search`. ``info.matching`` counts the rows in the window that pass; with a
+            window for every query, the fewest of any.
+
+        Raises:
+            InvalidType, InvalidArgument: the window is no pair of numbers, or of as many as there
+                are queries; an unknown ``method``; ``effort`` with ``exact`` or ``recall``;
+                "super" without ``overlap=True``. Otherwise as `Index.search`.
+
+        Cost: see the class; about 20 us a call beside.
+
+        Example:
+            >>> rows = np.random.default_rng(0).standard_normal((600, 8))
+            >>> window = Window("euclidean").fit(rows, attribute=np.arange(600))
+            >>> found = window.search(rows[:2], k=3, window=([0, 1], [10, 2]), inclusive="left")
+            >>> found[0].ids[0].tolist(), found[1].ids.tolist(), found.info.matching
+            (0, [1], 1)
+        """
+        start = perf_counter()
+        queries = as_dense(Q, dim=self._held().dim, metric=self._metric, what="Q")
+        request = self._request(k, radius, recall, exact, where)
+        if method is not None and method not in METHODS:
+            raise InvalidArgument(f"method must be one of {', '.join(METHODS)}; got {method!r}")
+        if method == "super" and not self._overlap:
+            raise InvalidArgument('method="super" needs an index made with overlap=True')
+        if effort is not None:
+            if exact or recall is not None:
+                raise InvalidArgument(
+                    "effort= says how hard to search, recall= and exact= how much to find: give "
+                    "one or the other"
+                )
+            request.effort = check_count("effort", effort)
+        if window is None:
+            windows = self._ordered.everything()
+        else:
+            windows = self._ordered.windows(window, inclusive)
+        if len(windows) not in (1, len(queries)):
+            raise InvalidArgument(
+                f"window must have one bound, or one a query ({len(queries)}); got {len(windows)}"
+            )
+        rows, matching, mask = self._matching(windows, request.selection)
+        fewest = int(matching.min())
+        if not len(queries) or not matching.any():
+            return self._neighbours(nothing(len(queries)), fewest, start)
+        asked = _Asked.of(queries, request, windows, rows, matching, mask, method)
+        return self._neighbours(self._answer(asked), fewest, start)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of codes, links and numbers, which come beside the rows."""
+        held = 0 if self._windows is None else self._windows.nbytes
+        return held + 12 * len(self._ordered.attribute)
+
+    @property
+    def codes(self) -> str:
+        """How walks and scans compare rows; "none" while there are too few."""
+        return "none" if self._windows is None else self._windows.codes.name
+
+    @property
+    def attribute(self) -> npt.NDArray[Any]:
+        """(kept,) the number of each row of `rows`.
+
+        Example:
+            >>> Window("euclidean").fit([[0, 0], [3, 4]], attribute=[5, 3]).attribute.tolist()
+            [5, 3]
+        """
+        self._held()
+        return self._ordered.attribute
+
+    # -- hooks: changes --------------------------------------------------------------------
+
+    def _fit(self, rows: GrowingRows, progress: Progress | None) -> None:
+        if self._asked is not None:
+            self._asked = as_dense(self._asked, dim=rows.dim, metric=self._metric, what="queries")
+        attribute = np.arange(len(rows)) if self._incoming is None else self._incoming
+        prepared, ordered = prepare(rows.array, self._metric), Ordered(attribute)
+        windows = None
+        if len(rows) >= SMALLEST:
+            windows = self._linked(prepared, ordered, progress)
+        self._take(rows, prepared, ordered, windows)
+
+    def _add(self, rows: Float32Array) -> None:
+        held, ordered, windows = self._held(), self._ordered, self._windows
+        attribute = np.empty(0) if self._incoming is None else self._incoming
+        prepared = extended(held, rows, self._prepared)
+        both = np.concatenate([ordered.attribute, attribute])
+        self._prepared = prepared
+        if windows is None or not windows.codes.takes(rows).all():
+            windows = None
+        else:
+            windows.append(rows)
+            if windows.codes.spoiled and self._finer(windows.codes) is not None:
+                windows = None
+        late = len(held) - ordered.ordered
+        if windows is not None and late <= max(LATE, LATE_SHARE * ordered.ordered):
+            ordered.add(attribute)
+            return
+        # Until all are linked anew they are scanned.
+        self._take(held, prepared, Ordered(both), None)
+        if len(held) >= SMALLEST:
+            self._keys = None  # keys for the new rows are not known
+            self._take(held, prepared, self._ordered, self._linked(prepared, self._ordered, None))
+
+    def _compact(self, keep: IdArray) -> None:
+        ordered = Ordered(self._ordered.attribute[keep])
+        prepared = prepare(self._held().array, self._metric)
+        keys = None if self._keys is None else self._keys[keep]
+        windows = None
+        if len(keep) >= SMALLEST:
+            before, self._keys = self._keys, keys
+            try:
+                windows = self._linked(prepared, ordered, None)
+            finally:
+                self._keys = before
+        self._keys = keys
+        self._take(self._held(), prepared, ordered, windows)
+
+    def _take(
+        self, rows: GrowingRows, prepared: PreparedRows, ordered: Ordered, windows: Windows | None
+    ) -> None:
+        self._rows, self._prepared = rows, prepared
+        self._ordered, self._windows = ordered, windows
+        self._forget()
+
+    def _forget(self) -> None:
+        costs = self._given_costs or (self._windows and self._windows.costs) or CostModel()
+        rows = self._ordered.ordered
+        self._planner = Planner(self._windows, rows, costs)
+
+    def _linked(
+        self, prepared: PreparedRows, ordered: Ordered, progress: Progress | None
+    ) -> Windows:
+        """All links, and what they were measured to find."""
+        rows = np.ascontiguousarray(prepared.rows[ordered.order])
+        count, dim = rows.shape
+        wanted: str | None = self._codes
+        while wanted is not None:
+            codes = Codes(self._metric, dim, wanted, prepared.summary)
+            codes.append(rows)
+            codes.judge(rows)
+            wanted = self._finer(codes)
+        net = Net(codes, self._degree, self._build_effort)
+        levels = (1 + self._overlap) * len(part_sizes(count, self._branching))
+        keys = None if self._keys is None else self._keys[ordered.order]
+        order = shuffled(rows, np.arange(count), self.random_state, keys)
+
+        def told(done: int) -> None:
+            if progress is not None:
+                progress(count + done, count * (1 + levels))
+
+        net.insert(rows, order, self._jobs, progress, count * (1 + levels))
+        parts = link_parts(
+            codes,
+            rows,
+            net.diversity,
+            branching=self._branching,
+            overlap=self._overlap,
+            jobs=self._jobs,
+            told=told,
+        )
+        given = self._given_costs
+        costs = CostModel.measure(dim, self._metric) if given is None else given
+        windows = Windows(net, count, parts, costs, clocked=given is None)
+        self._measure(windows, prepared, ordered, "parts")
+        return windows
+
+    def _measure(
+        self, windows: Windows, prepared: PreparedRows, ordered: Ordered, method: str
+    ) -> None:
+        windows.measure(
+            prepared,
+            ordered,
+            method,
+            seed=self.random_state,
+            jobs=self._jobs,
+            asked_by_users=self._asked,
+        )
+
+    def _finer(self, codes: Codes) -> str | None:
+        """Codes to take instead, where these do not tell the rows apart and others may be taken."""
+        finer = FINER.get(codes.name) if self._codes == "auto" and codes.spoiled else None
+        if finer is None or self.memory_limit is None:
+            return finer
+        return finer if self._bytes(codes.count, codes.dim, finer) <= self.memory_limit else None
+
+    # -- hooks: searches -------------------------------------------------------------------
+
+    def _search(self, queries: Float32Array, request: Request) -> Answer:
+        windows = self._ordered.everything()
+        parts = self._matching(windows, request.selection)
+        return self._answer(_Asked.of(queries, request, windows, *parts, None))
+
+    def _matching(
+        self, windows: IdArray, selection: Selection
+    ) -> tuple[IdArray, IdArray, BoolArray | None]:
+        """(b,) rows in each window, and how many may be found; and the mask by place, if any."""
+        rows = windows[:, 1] - windows[:, 0] + windows[:, 3] - windows[:, 2]
+        if selection.count == selection.size:
+            return rows, rows, None
+        by_slot = selection.mask()
+        ordered = self._ordered
+        mask = None if by_slot is None else by_slot[ordered.slots()]
+        if mask is None:
+            return rows, rows, None
+        # Passing rows before each place, as far as windows reach.
+        before = np.zeros(ordered.ordered + 1, dtype=np.int64)
+        np.cumsum(mask[: ordered.ordered], out=before[1:])
+        late = np.zeros(len(ordered.late) + 1, dtype=np.int64)
+        np.cumsum(mask[ordered.late], out=late[1:])
+        low, high, first, last = windows.T
+        return rows, before[high] - before[low] + late[last] - late[first], mask
+
+    def _answer(self, asked: _Asked) -> Answer:
+        windows, request = self._windows, asked.request
+        ready = windows is not None and at_hand(self._metric)
+        wish = Wish(
+            request.k or 0,
+            request.recall,
+            asked.queries.shape[1],
+            request.exact or request.recall == 1.0 or request.k is None or not ready,
+            asked.mask is not None,
+            asked.method,
+            request.effort,
+        )
+        if windows is not None and not ready and not request.exact:
+            _compiled.load_behind()
+        walk = asked.method not in (None, "scan", "parts")
+        if ready and windows is not None and walk and asked.method not in windows.measured:
+            self._measure(windows, self._prepared, self._ordered, str(asked.method))
+        ways, chosen, weighed = self._planner.plan(wish, asked.rows, asked.matching)
+        gathered = Gathered(len(asked.queries), asked.matching, request.k, request.radius)
+        for number in np.unique(chosen).tolist():
+            self._go(ways[number], np.flatnonzero(chosen == number), asked, gathered)
+        missing = gathered.missing()
+        if len(missing):
+            self._exactly(missing, asked, gathered)
+        reason = reason_for(ways, chosen, asked.matching, ready or windows is None)
+        return gathered.answer(reason, weighed)
+
+    def _go(self, way: Way, some: IdArray, asked: _Asked, gathered: Gathered) -> None:
+        """Search for the queries ``some``; those whose answer is not enough stay missing."""
+        windows, k = self._windows, asked.request.k
+        if way.method == "exact" or windows is None or k is None:
+            self._exactly(some, asked, gathered)
+            return
+        masked = asked.mask is not None
+        ask = WindowAsk(way.method, k, max(way.length, k), way.stop, asked.mask)
+        found = windows.find(
+            self._prepared.rows,
+            self._ordered,
+            asked.queries[some],
+            asked.windows[some],
+            ask,
+            self._jobs,
+        )
+        counts, depths = found.notes[:, COUNT], found.notes[:, DEPTH]
+        enough = counts >= np.minimum(k, asked.matching[some])
+        if masked and way.method == "parts" and asked.request.effort is None:
+            # What lies deeper than planned was promised less.
+            enough &= (depths <= way.depth) | (depths == 0)
+        name = "scan" if way.method == "scan" else "window"
+        gathered.scanned += int(found.notes[:, SCANNED].sum())
+        gathered.take(some[enough], found.ids[enough], found.distances[enough], counts[enough])
+        gathered.note(some[enough], name, way.recall)
+        if not enough.all() and way.method != "scan":
+            again = Way("scan", scan_length(k), 0.0, 1.0, 0.0)
+            self._go(again, some[~enough], asked, gathered)
+
+    def _exactly(self, some: IdArray, asked: _Asked, gathered: Gathered) -> None:
+        """Scan the rows of each window exactly."""
+        request = asked.request
+        each, which = np.unique(asked.windows[some], axis=0, return_inverse=True)
+        for i, (low, high, first, last) in enumerate(each.tolist()):
+            mine = some[which.reshape(-1) == i]
+            where: IdArray | None = None
+            if high - low + last - first < len(self._ordered.attribute) or asked.mask is not None:
+                ordered = self._ordered
+                places = np.append(np.arange(low, high), ordered.late[first:last])
+                if asked.mask is not None:
+                    places = places[asked.mask[places]]
+                where = np.sort(ordered.slots()[places]).astype(np.int64)
+            found = scan(
+                self._prepared,
+                asked.queries[mine],
+                request.k,
+                request.radius,
+                where,
+                n_jobs=self._jobs,
+            )
+            gathered.scanned += found.scanned
+            gathered.take_rows(mine, found.rows)
+            gathered.note(mine, "exact", 1.0)
+
+    # -- hooks: plan and file --------------------------------------------------------------
+
+    def _plan(self, n: int, dim: int) -> IndexPlan:
+        seconds = n * (INSERT_ROW + dim * INSERT_NUMBER) / self._jobs
+        if not is_compiled(self._metric):
+            seconds = n * (PLAIN_ROW + dim * PLAIN_NUMBER)
+        levels = (1 + self._overlap) * len(part_sizes(n, self._branching))
+        seconds *= 1 + LEVEL_SHARE * levels
+        return IndexPlan(self._bytes(n, dim, self._codes), seconds)
+
+    def _bytes(self, n: int, dim: int, codes: str) -> int:
+        coded = Codes(self._metric, dim, codes, None).bytes_a_row
+        degree = self._degree or (FEW_LINKS if dim < SHORT_ROWS else MANY_LINKS)
+        levels = (1 + self._overlap) * len(part_sizes(n, self._branching))
+        links = 4 * degree + 4 * few_links(dim) * levels
+        # Rows, a copy in order while linking, codes, links, numbers, lengths; and scratch.
+        return n * (8 * dim + coded + links + 36 + 2 * self._jobs)
+
+    def _state(self) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]]:
+        arrays = {**summary_arrays(self._prepared.summary), **self._ordered.to_arrays()}
+        if self._keys is not None:
+            arrays["keys"] = self._keys
+        state: dict[str, Any] = {
+            "codes": self._codes,
+            "degree": self._degree,
+            "build_effort": self._build_effort,
+            "branching": self._branching,
+            "overlap": self._overlap,
+            "numbered": self._numbered,
+            "kind": self._ordered.kind,
+            "windows": None,
+        }
+        if self._windows is not None:
+            arrays |= self._windows.to_arrays()
+            state["windows"] = self._windows.to_dict()
+        return arrays, state
+
+    def _restore(
+        self, rows: GrowingRows, arrays: Mapping[str, npt.NDArray[Any]], state: dict[str, Any]
+    ) -> None:
+        self._codes, self._degree = state["codes"], state["degree"]
+        self._build_effort, self._branching = state["build_effort"], state["branching"]
+        self._overlap, self._numbered = state["overlap"], state["numbered"]
+        self._keys = arrays.get("keys")
+        prepared = prepare(rows.array, self._metric, summary_from(arrays))
+        ordered = Ordered.from_arrays(arrays, state["kind"], len(rows))
+        windows = None
+        if state["windows"] is not None:
+            values = state["windows"]
+            codes = Codes.from_arrays(self._metric, rows.dim, arrays, values["net"]["codes"])
+            windows = Windows.from_arrays(codes, arrays, values, ordered.ordered)
+            self._given_costs = None if windows.clocked else windows.costs
+        self._take(rows, prepared, ordered, windows)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One call: what was asked of which windows, how many rows they hold, and how many pass."""
+
+    queries: Float32Array
+    request: Request
+    windows: IdArray
+    rows: IdArray
+    matching: IdArray
+    mask: BoolArray | None
+    method: str | None
+
+    @classmethod
+    def of(
+        cls,
+        queries: Float32Array,
+        request: Request,
+        windows: IdArray,
+        rows: IdArray,
+        matching: IdArray,
+        mask: BoolArray | None,
+        method: str | None,
+    ) -> _Asked:
+        """One window for all queries becomes one a query."""
+        count = len(queries)
+        windows = np.broadcast_to(windows, (count, 4))
+        rows, matching = np.broadcast_to(rows, count), np.broadcast_to(matching, count)
+        return cls(queries, request, windows, rows, matching, mask, method)
