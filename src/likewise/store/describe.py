@@ -62,7 +62,13 @@ def _segment(segment: Segment) -> dict[str, Any]:
             for name, index in segment.indexes.items()
             if isinstance(index, Graph)
         },
-        "windows": {path: list(windows) for path, windows in segment.windows.items()},
+        "windows": {
+            path: {
+                name: {"codes": window.codes, "bytes": window.nbytes}
+                for name, window in windows.items()
+            }
+            for path, windows in segment.windows.items()
+        },
         "damaged": list(segment.damaged),
     }
 
