@@ -49,6 +49,8 @@ METHODS = {
 }
 #: Queries asked at each width, in so many windows; fewer where answers take plain loops.
 QUERIES, PLACES, FEW_QUERIES = 128, 4, 32
+#: The longest list measured: scans of what asks for more are as quick.
+LONGEST = 256
 #: Below this many rows a window is always scanned.
 NARROWEST = 256
 #: Once the cheapest walk costs so many times a scan, narrower windows are not measured.
@@ -247,8 +249,10 @@ class Windows:
         if self.scan_curve is None:
             self.scan_curve = scale.curve(0, "scan", {}, (1,))
             self._time_scan(scale)
+        if method == "scan":
+            return
         found = Measured()
-        efforts = [e for e in EFFORTS if e <= ordered.ordered] or [EFFORTS[0]]
+        efforts = [e for e in EFFORTS if e <= LONGEST]
         efforts = efforts if is_compiled(self.codes.metric) else efforts[::3]
         octave = 0
         while ordered.ordered >> octave >= NARROWEST:

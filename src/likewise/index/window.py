@@ -401,7 +401,9 @@ class Window(Index):
             if progress is not None:
                 progress(count + done, count * (1 + levels))
 
-        net.insert(rows, order, self._jobs, progress, count * (1 + levels))
+        walks = levels > 0  # fewer rows are scanned
+        if walks:
+            net.insert(rows, order, self._jobs, progress, count * (1 + levels))
         parts = link_parts(
             codes,
             rows,
@@ -414,7 +416,9 @@ class Window(Index):
         given = self._given_costs
         costs = CostModel.measure(dim, self._metric) if given is None else given
         windows = Windows(net, count, parts, costs, clocked=given is None)
-        self._measure(windows, prepared, ordered, "parts")
+        self._measure(windows, prepared, ordered, "parts" if walks else "scan")
+        if progress is not None:
+            progress(count * (1 + levels), count * (1 + levels))
         return windows
 
     def _measure(
