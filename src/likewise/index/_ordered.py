@@ -24,6 +24,9 @@ Values = npt.NDArray[Any]
 INCLUSIVE = ("both", "left", "right", "neither")
 #: Dates are kept as microseconds since 1970.
 DATES = np.dtype("datetime64[us]")
+DATE_KIND, REAL_KIND, WHOLE_KIND = "datetime64[us]", "float64", "int64"
+#: Whole numbers up to this are floats exactly.
+EXACT_FLOATS = 2**53
 
 
 class Ordered:
@@ -93,21 +96,22 @@ class Ordered:
                 f"inclusive must be one of {', '.join(INCLUSIVE)}; got {inclusive!r}"
             )
         with_low, with_high = inclusive in ("both", "left"), inclusive in ("both", "right")
-        low = [_bound(value, self.kind, upward=with_low) for value in lows]
-        high = [_bound(value, self.kind, upward=not with_high) for value in highs]
-        found = np.empty((max(len(low), len(high)), 4), dtype=np.int64)
+        low = _bounded(lows, self.kind, upward=with_low)
+        high = _bounded(highs, self.kind, upward=not with_high)
+        found = np.zeros((max(len(low), len(high)), 4), dtype=np.int64)
         for column, values in ((0, self._values), (2, self._late_values)):
-            found[:, column] = _places(values, low, -1)
-            found[:, column + 1] = _places(values, high, 1)
-            # An inverted window holds nothing.
-            np.maximum(found[:, column + 1], found[:, column], out=found[:, column + 1])
+            if len(values):
+                found[:, column] = _places(values, low, 0)
+                found[:, column + 1] = _places(values, high, len(values))
+        # An inverted window holds nothing.
+        np.maximum(found[:, 1::2], found[:, ::2], out=found[:, 1::2])
         return found
 
     # -- files ---------------------------------------------------------------------------
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
         """What a file keeps."""
-        plain = self._attribute.view(np.int64) if self.kind == str(DATES) else self._attribute
+        plain = self._attribute.view(np.int64) if self.kind == DATE_KIND else self._attribute
         return {"attribute": plain, "order": self.order}
 
     @classmethod
@@ -118,7 +122,7 @@ class Ordered:
             DamagedFile: the arrays are not such.
         """
         attribute, order = arrays["attribute"], arrays["order"]
-        attribute = attribute.view(DATES) if kind == str(DATES) else attribute
+        attribute = attribute.view(DATES) if kind == DATE_KIND else attribute
         ordered = len(order)
         if len(attribute) != count or ordered > count or str(attribute.dtype) != kind:
             raise DamagedFile("the numbers of the rows are not theirs; build the index again")
@@ -145,8 +149,8 @@ def as_attribute(given: Any, rows: int, kind: str | None = None) -> Values:
     if values.shape != (rows,):
         raise InvalidArgument(f"attribute must be one number a row ({rows},); got {values.shape}")
     if kind is None:
-        kind = {"M": str(DATES), "i": "int64", "u": "int64"}.get(values.dtype.kind, "float64")
-    if (kind == str(DATES)) != (values.dtype.kind == "M") and values.size:
+        kind = {"M": DATE_KIND, "i": "int64", "u": "int64"}.get(values.dtype.kind, "float64")
+    if (kind == DATE_KIND) != (values.dtype.kind == "M") and values.size:
         raise InvalidType(f"attribute must be {kind} as before; got an array of {values.dtype}")
     with np.errstate(invalid="ignore"):
         made = values.astype(kind)
@@ -169,17 +173,15 @@ def _sorted(attribute: Values) -> tuple[IdArray, Values]:
     return order, values[:numbered]
 
 
-def _bounds(window: Any) -> tuple[list[Any], list[Any]]:
+def _bounds(window: Any) -> tuple[Any, Any]:
+    """Both sides, each a list or an array of numbers."""
     try:
         low, high = window
     except (TypeError, ValueError):
         raise InvalidType(
             f"window must be a pair (low, high), None being open; got {window!r}"
         ) from None
-    sides = []
-    for side in (low, high):
-        many = np.ndim(side) == 1 if not isinstance(side, str) else False
-        sides.append(list(side) if many else [side])
+    sides = [_listed(side) for side in (low, high)]
     lengths = {len(side) for side in sides} - {1}
     if len(lengths) > 1 or 0 in lengths:
         raise InvalidArgument(
@@ -189,6 +191,30 @@ def _bounds(window: Any) -> tuple[list[Any], list[Any]]:
     return sides[0], sides[1]
 
 
+def _listed(side: Any) -> Any:
+    if isinstance(side, (list, tuple)):
+        return list(side)
+    if isinstance(side, np.ndarray) and side.ndim > 0:
+        if side.ndim > 1:
+            raise InvalidArgument(f"the bounds of window must lie in a row; got {side.shape}")
+        return side
+    return [side]
+
+
+def _bounded(side: Any, kind: str, *, upward: bool) -> Any:
+    """The bounds as `_bound` makes them: an array where all are plain, else a list."""
+    if not isinstance(side, np.ndarray):
+        return [_bound(value, kind, upward=upward) for value in side]
+    whole, real = side.dtype.kind in "iu", side.dtype.kind == "f"
+    plain = (whole or real) and kind != DATE_KIND
+    if plain and kind == REAL_KIND and bool((np.abs(side) <= EXACT_FLOATS).all()):
+        numbers = side.astype(np.float64)
+        return numbers if upward else np.nextafter(numbers, np.inf)
+    if plain and whole and kind == WHOLE_KIND and bool((np.abs(side) <= EXACT_FLOATS).all()):
+        return side.astype(np.int64) + (not upward)
+    return [_bound(value, kind, upward=upward) for value in side.tolist()]
+
+
 def _bound(value: Any, kind: str, *, upward: bool) -> Any:
     """The least number of that kind which is not below ``value`` (or, not upward, is above it).
 
@@ -196,7 +222,7 @@ def _bound(value: Any, kind: str, *, upward: bool) -> Any:
     """
     if value is None:
         return None
-    if kind == str(DATES):
+    if kind == DATE_KIND:
         return _date(value, upward=upward)
     if isinstance(value, (bool, np.bool_)) or not isinstance(
         value, (int, float, np.integer, np.floating)
@@ -205,7 +231,7 @@ def _bound(value: Any, kind: str, *, upward: bool) -> Any:
     plain = value.item() if isinstance(value, np.generic) else value
     if plain != plain:
         raise InvalidArgument("the bounds of window must be numbers; got NaN")
-    if kind == "float64":
+    if kind == REAL_KIND:
         return _real(plain, upward=upward)
     if isinstance(plain, float) and math.isinf(plain):
         return plain
@@ -235,22 +261,19 @@ def _date(value: Any, *, upward: bool) -> Any:
     return date if upward else date + np.timedelta64(1, "us")
 
 
-def _places(values: Values, bounds: list[Any], side: int) -> IdArray:
-    """How many of ``values`` (ascending) lie below each bound; None is all or none."""
-    places = np.empty(len(bounds), dtype=np.int64)
-    some = [i for i, bound in enumerate(bounds) if bound is not None]
-    for i, bound in enumerate(bounds):
-        if bound is None:
-            places[i] = 0 if side < 0 else len(values)
-    if some:
-        given: list[Any] = [bounds[i] for i in some]
-        if values.dtype.kind == "i":
-            info = np.iinfo(np.int64)
-            beyond = [bound > info.max for bound in given]
-            given = [int(min(max(bound, info.min), info.max)) for bound in given]
-            found = np.searchsorted(values, np.array(given, dtype=np.int64))
-            found = np.where(beyond, len(values), found)
-        else:
-            found = np.searchsorted(values, np.array(given, dtype=values.dtype))
-        places[some] = found
-    return places
+def _places(values: Values, bounds: Any, unbounded: int) -> Any:
+    """How many of ``values`` (ascending) lie below each bound; ``unbounded`` where it is None."""
+    if isinstance(bounds, np.ndarray):
+        return values.searchsorted(bounds)
+    return [unbounded if bound is None else _place(values, bound) for bound in bounds]
+
+
+def _place(values: Values, bound: Any) -> int:
+    if values.dtype.kind == "i":
+        if bound > _LARGEST_WHOLE:
+            return len(values)
+        bound = np.int64(max(bound, -_LARGEST_WHOLE - 1))
+    return int(values.searchsorted(bound))
+
+
+_LARGEST_WHOLE = 2**63 - 1

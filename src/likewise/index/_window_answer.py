@@ -92,14 +92,17 @@ class Gathered:
         return Answer(found, strategy, float(self._recalls.mean()), self.scanned, reason, weighed)
 
 
-def reason_for(ways: list[Way], chosen: IdArray, matching: IdArray, ready: bool) -> str:
-    """A sentence for people: what most queries were answered by, and why."""
-    if not ready:
+def reason_for(way: Way, matching: IdArray, known: bool) -> str:
+    """A sentence for people: what most queries were answered by, and why.
+
+    ``known`` is whether kernels are loaded, so that there was a choice.
+    """
+    if not known:
         return "the compiled search kernels are still being loaded: matching rows are scanned"
-    way = ways[int(np.bincount(chosen).argmax())]
-    rows = int(matching.mean())
-    if way.method == "exact":
-        return f"an exact scan of {rows:,} rows was asked for, or promises enough at least cost"
     if way.method == "scan":
-        return f"the codes of {rows:,} matching rows are scanned at least cost"
+        rows = int(matching.sum()) // len(matching)
+        return f"the codes of {rows:,} matching rows are scanned, at least cost"
+    if way.method == "exact":
+        rows = int(matching.sum()) // len(matching)
+        return f"an exact scan of {rows:,} rows was asked for, or promises enough at least cost"
     return f"a walk within the window, at effort {way.length}, promises enough at least cost"

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from likewise.index._windows import Windows, scan_length
+from likewise.index._windows import SPARSE, Windows
 from likewise.index.planner import list_length
 
 IdArray = npt.NDArray[np.int64]
@@ -20,6 +20,8 @@ FloatArray = npt.NDArray[np.float64]
 
 #: Longer lists are slower than an exact scan: a row enters a list by moving others.
 MOST_LISTED = 1024
+#: Plans kept.
+MOST_PLANS = 4096
 #: Seconds to look whether a row passes a mask.
 LOOK = 1e-9
 
@@ -66,6 +68,7 @@ class Planner:
 
     def __init__(self, windows: Windows | None, rows: int, costs: Any) -> None:
         self._windows, self._rows, self._costs = windows, rows, costs
+        self._plans: dict[tuple[Wish, int, int], tuple[Way, dict[str, float]]] = {}
         self._walks: dict[tuple[Any, ...], Way | None] = {}
 
     def plan(
@@ -81,32 +84,46 @@ class Planner:
         exact = self._exact_seconds(widths, matching, wish)
         weighed = {"exact": float(exact.mean())}
         windows = self._windows
-        if windows is None or wish.exact or scan_length(wish.k) > MOST_LISTED:
+        if windows is None or wish.exact or windows.scan_length(wish.k) > MOST_LISTED:
             return [self._exactly(exact)], np.zeros(len(widths), dtype=np.int64), weighed
-        scan = windows.scan_seconds(widths) + LOOK * widths * wish.masked
+        scan: FloatArray = np.asarray(windows.scan_seconds(widths))
+        if wish.masked:
+            listed = matching < SPARSE * widths
+            scan = windows.scan_seconds(np.where(listed, matching, widths)) + LOOK * self._rows
         scan_recall = self._scan_recall(wish)
+        length = windows.scan_length(wish.k)
+        scan_way = Way("scan", length, 0.0, scan_recall[1], float(scan.mean()))
         scannable = scan_recall[0] >= wish.recall or wish.effort is not None
         if scannable:
             weighed["scan"] = float(scan.mean())
         if wish.method == "scan":
-            way = Way("scan", scan_length(wish.k), 0.0, scan_recall[1], weighed.get("scan", 0.0))
+            way = Way(
+                "scan", windows.scan_length(wish.k), 0.0, scan_recall[1], weighed.get("scan", 0.0)
+            )
             return [way], np.zeros(len(widths), dtype=np.int64), weighed
         ways, chosen = self._walked(wish, widths, matching)
         walk = np.array([way.seconds for way in ways] or [np.inf])[chosen]
         walk = np.where(chosen < 0, np.inf, walk)
         if np.isfinite(walk).all():
             weighed["window"] = float(walk.mean())
-        if (
-            wish.method is not None
-        ):  # a walk was asked for: where there is none, the window is short
+        if wish.method is not None:  # asked for; where no walk is known the window is short
             walk = np.where(chosen < 0, np.inf, -1.0)
         best = np.minimum(exact, scan) if scannable else exact
-        ways = [*ways, self._exactly(exact)]
-        ways.append(Way("scan", scan_length(wish.k), 0.0, scan_recall[1], float(scan.mean())))
-        scanned = len(ways) - 1 if scannable else len(ways) - 2
-        rest = np.where((scan <= exact) & scannable, scanned, len(ways) - 2)
+        ways = [*ways, self._exactly(exact), scan_way]
+        rest: IdArray = np.where((scan <= exact) & scannable, len(ways) - 1, len(ways) - 2)
         chosen = np.where(walk < best, chosen, rest)
         return ways, chosen, weighed
+
+    def plan_one(self, wish: Wish, width: int, matching: int) -> tuple[Way, dict[str, float]]:
+        """`plan` for one window; kept, since windows of one size come again and again."""
+        key = (wish, width, matching)
+        known = self._plans.get(key)
+        if known is None:
+            ways, chosen, weighed = self.plan(wish, np.array([width]), np.array([matching]))
+            known = ways[chosen[0]], weighed
+            if len(self._plans) < MOST_PLANS:
+                self._plans[key] = known
+        return known
 
     def _exactly(self, seconds: FloatArray) -> Way:
         return Way("exact", 0, 0.0, 1.0, float(seconds.mean()))

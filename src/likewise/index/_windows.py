@@ -48,13 +48,15 @@ METHODS = {
     "super": BY_OVERLAP,
 }
 #: Queries asked at each width, in so many windows; fewer where answers take plain loops.
-QUERIES, PLACES, FEW_QUERIES = 128, 4, 32
+QUERIES, PLACES, FEW_QUERIES = 256, 8, 32
 #: The longest list measured: scans of what asks for more are as quick.
 LONGEST = 256
 #: Below this many rows a window is always scanned.
 NARROWEST = 256
 #: Once the cheapest walk costs so many times a scan, narrower windows are not measured.
 HOPELESS = 2.0
+#: Where fewer of all rows pass a mask, those that pass are listed before a scan.
+SPARSE = 1 / 4
 #: How far beyond a row, measured by a near one, a query is put that is in no graph.
 BEYOND = 0.5
 #: Times a timing is repeated; the best counts.
@@ -112,9 +114,10 @@ class WindowAsk:
     mask: npt.NDArray[np.bool_] | None = None
 
 
-def scan_length(k: int) -> int:
-    """The list of a scan by codes that finds k rows: codes swap near ones."""
-    return 2 * ranked(k, UNLIMITED) + FEWEST_SPARE
+def scan_length(k: int, codes: str = "4-bit") -> int:
+    """The list of a scan by ``codes`` that finds k rows: codes swap near ones."""
+    wanted = ranked(k, UNLIMITED)
+    return 2 * wanted + FEWEST_SPARE if codes == "4-bit" else wanted
 
 
 class Windows:
@@ -137,6 +140,8 @@ class Windows:
         self.scan_call, self.scan_row = 0.0, 0.0
         self._whole = read_only(_with_twins(net)[:ordered])
         self._scratch = Scratch(net.codes.count)
+        self._graph: tuple[Any, ...] = ()
+        self._late = 0
 
     @property
     def codes(self) -> Codes:
@@ -153,12 +158,32 @@ class Windows:
         self.codes.append(rows)
         self._scratch = Scratch(self.codes.count)
 
+    def bind(self, rows: Float32Array, ordered: Ordered) -> None:
+        """Say which rows there are, and where each lies; to be said again after any change.
+
+        Args:
+            rows: (slots, dim) the originals.
+            ordered: the slot of every place.
+        """
+        self._graph = (
+            *self.codes.walked(),
+            *self.codes.fine()[:2],
+            *self.codes.placing(),
+            self._whole,
+            read_only(self.parts.links),
+            read_only(self.parts.sizes),
+            read_only(self.parts.overlapping),
+            read_only(rows),
+            read_only(ordered.slots() if len(ordered.late) else ordered.order),
+            read_only(ordered.late),
+        )
+        self._late = len(ordered.late)
+        self._search = loops(self.codes.metric).window.search_windows
+
     # -- searching -----------------------------------------------------------------------
 
     def find(
         self,
-        rows: Float32Array,
-        ordered: Ordered,
         queries: Float32Array,
         windows: IdArray,
         ask: WindowAsk,
@@ -169,10 +194,8 @@ class Windows:
         """The answers, a line a query: ids are slots.
 
         Args:
-            rows: (slots, dim) the originals.
-            ordered: where each place lies.
             queries: (b, dim).
-            windows: (b, 4), of `Ordered.windows`.
+            windows: (1 or b, 4), of `Ordered.windows`.
             ask: what is asked.
             jobs: threads for a batch.
             ratios: whether stopping ratios are asked for.
@@ -184,16 +207,25 @@ class Windows:
             np.empty((count, 3), np.int64),
             np.ones(count, np.float32) if ratios else _NO_RATIOS,
         )
-        arguments = self._arguments(rows, ordered, ask)
+        graph, mask = self._graph, _NO_MASK
+        if ask.mask is not None:
+            mask = read_only(np.ascontiguousarray(ask.mask))
+            listed = np.flatnonzero(mask).astype(np.int32)
+            if ask.method == "scan" and not self._late and len(listed) < SPARSE * len(mask):
+                # Those that pass, in order, in the place of late rows.
+                graph, mask = (*graph[:-1], read_only(listed)), _NO_MASK
+                spans = np.searchsorted(listed, windows[:, :2])
+                windows = np.concatenate([np.zeros_like(spans), spans], axis=1)
         settings = self._settings(ask, width)
         queries = read_only(np.require(queries, requirements=("C", "A")))
+        if len(windows) != count:
+            windows = np.repeat(windows, count, axis=0)
         windows = read_only(np.ascontiguousarray(windows))
-        search = loops(self.codes.metric).window.search_windows
 
         def piece(some: slice) -> None:
             visited = self._scratch.take()
             part = [array[some] for array in found]  # an empty one stays empty
-            search(*arguments, queries[some], windows[some], *settings, *visited, *part)
+            self._search(*graph, mask, queries[some], windows[some], *settings, *visited, *part)
             self._scratch.give(visited)
 
         if jobs == 1 or count < 2 * PIECE:
@@ -202,25 +234,6 @@ class Windows:
         edges = np.linspace(0, count, min(4 * jobs, count // PIECE) + 1).astype(int).tolist()
         in_threads(jobs, piece, [slice(*edge) for edge in pairwise(edges)])
         return found
-
-    def _arguments(self, rows: Float32Array, ordered: Ordered, ask: WindowAsk) -> tuple[Any, ...]:
-        mask = _NO_MASK if ask.mask is None else read_only(np.ascontiguousarray(ask.mask))
-        order = ordered.order
-        if len(ordered.late):
-            order = ordered.slots()
-        return (
-            *self.codes.walked(),
-            *self.codes.fine()[:2],
-            *self.codes.placing(),
-            self._whole,
-            read_only(self.parts.links),
-            read_only(self.parts.sizes),
-            read_only(self.parts.overlapping),
-            read_only(rows),
-            read_only(order),
-            read_only(ordered.late),
-            mask,
-        )
 
     def _settings(self, ask: WindowAsk, width: int) -> tuple[Any, ...]:
         metric = METRIC_NUMBERS.get(self.codes.metric.name, NOT_COMPILED)
@@ -245,6 +258,7 @@ class Windows:
         asked_by_users: Float32Array | None = None,
     ) -> None:
         """Measure recall, stopping ratios and seconds of a method, octave by octave."""
+        self.bind(prepared.rows, ordered)
         scale = _Scale(self, prepared, ordered, seed, jobs, asked_by_users)
         if self.scan_curve is None:
             self.scan_curve = scale.curve(0, "scan", {}, (1,))
@@ -267,6 +281,10 @@ class Windows:
                 break
         self.measured[method] = found
 
+    def scan_length(self, k: int) -> int:
+        """The list of a scan that finds k rows."""
+        return scan_length(k, self.codes.name)
+
     def scan_seconds(self, rows: Any) -> Any:
         """A scan by codes of so many rows."""
         return self.scan_call + rows * self.scan_row
@@ -280,7 +298,7 @@ class Windows:
             return
         few, many = min(512, scale.rows), min(16_384, scale.rows)
         short, long = (
-            scale.time(rows, WindowAsk("scan", SHALLOWEST, scan_length(SHALLOWEST)))
+            scale.time(rows, WindowAsk("scan", SHALLOWEST, self.scan_length(SHALLOWEST)))
             for rows in (few, many)
         )
         self.scan_row = max(long - short, 1e-12) / max(1, many - few)
@@ -413,7 +431,9 @@ class _Scale:
         spans, truth = self.truth(octave)
 
         def search(effort: int, depth: int) -> list[Row]:
-            length = scan_length(depth + 1) if method == "scan" else max(effort, depth + 1)
+            length = (
+                self._windows.scan_length(depth + 1) if method == "scan" else max(effort, depth + 1)
+            )
             ask = WindowAsk(method, depth + 1, length, stops.get(effort, 0.0))
             found = self._find(spans, ask)
             counts = found.notes[:, 0].clip(0)
@@ -452,8 +472,6 @@ class _Scale:
         self, spans: IdArray, ask: WindowAsk, *, ratios: bool = False, jobs: int | None = None
     ) -> Found:
         return self._windows.find(
-            self._prepared.rows,
-            self._ordered,
             self.queries,
             spans,
             ask,

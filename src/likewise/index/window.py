@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any, Self
 
@@ -23,9 +23,10 @@ from likewise.index._protocol import Answer, IndexPlan, Progress, Request
 from likewise.index._rows import GrowingRows
 from likewise.index._sampling import shuffled
 from likewise.index._selection import Selection
+from likewise.index._walking import flat
 from likewise.index._window_answer import Gathered, reason_for
 from likewise.index._window_plan import Planner, Way, Wish
-from likewise.index._windows import METHODS, WindowAsk, Windows, scan_length
+from likewise.index._windows import METHODS, WindowAsk, Windows
 from likewise.index.base import Index, nothing
 from likewise.index.exact import summary_arrays, summary_from
 from likewise.index.graph import (
@@ -295,7 +296,7 @@ class Window(Index):
         fewest = int(matching.min())
         if not len(queries) or not matching.any():
             return self._neighbours(nothing(len(queries)), fewest, start)
-        asked = _Asked.of(queries, request, windows, rows, matching, mask, method)
+        asked = _Asked(queries, request, windows, rows, matching, mask, method)
         return self._neighbours(self._answer(asked), fewest, start)
 
     @property
@@ -347,6 +348,7 @@ class Window(Index):
         late = len(held) - ordered.ordered
         if windows is not None and late <= max(LATE, LATE_SHARE * ordered.ordered):
             ordered.add(attribute)
+            self._bound = False
             return
         # Until all are linked anew they are scanned.
         self._take(held, prepared, Ordered(both), None)
@@ -379,6 +381,7 @@ class Window(Index):
         costs = self._given_costs or (self._windows and self._windows.costs) or CostModel()
         rows = self._ordered.ordered
         self._planner = Planner(self._windows, rows, costs)
+        self._bound = False
 
     def _linked(
         self, prepared: PreparedRows, ordered: Ordered, progress: Progress | None
@@ -445,7 +448,7 @@ class Window(Index):
     def _search(self, queries: Float32Array, request: Request) -> Answer:
         windows = self._ordered.everything()
         parts = self._matching(windows, request.selection)
-        return self._answer(_Asked.of(queries, request, windows, *parts, None))
+        return self._answer(_Asked(queries, request, windows, *parts, None))
 
     def _matching(
         self, windows: IdArray, selection: Selection
@@ -470,6 +473,10 @@ class Window(Index):
     def _answer(self, asked: _Asked) -> Answer:
         windows, request = self._windows, asked.request
         ready = windows is not None and at_hand(self._metric)
+        if windows is not None and ready:
+            self._make_ready(windows, asked.method)
+        elif windows is not None and not request.exact:
+            _compiled.load_behind()
         wish = Wish(
             request.k or 0,
             request.recall,
@@ -479,20 +486,48 @@ class Window(Index):
             asked.method,
             request.effort,
         )
-        if windows is not None and not ready and not request.exact:
-            _compiled.load_behind()
-        walk = asked.method not in (None, "scan", "parts")
-        if ready and windows is not None and walk and asked.method not in windows.measured:
-            self._measure(windows, self._prepared, self._ordered, str(asked.method))
-        ways, chosen, weighed = self._planner.plan(wish, asked.rows, asked.matching)
+        known = ready or windows is None
+        if len(asked.windows) == 1:
+            way, weighed = self._planner.plan_one(wish, int(asked.rows[0]), int(asked.matching[0]))
+            answer = self._at_once(way, weighed, asked)
+            if answer is not None:
+                return answer
+            ways, chosen = [way], np.zeros(len(asked.queries), dtype=np.int64)
+            asked = asked.for_each()
+        else:
+            ways, chosen, weighed = self._planner.plan(wish, asked.rows, asked.matching)
         gathered = Gathered(len(asked.queries), asked.matching, request.k, request.radius)
         for number in np.unique(chosen).tolist():
             self._go(ways[number], np.flatnonzero(chosen == number), asked, gathered)
         missing = gathered.missing()
         if len(missing):
             self._exactly(missing, asked, gathered)
-        reason = reason_for(ways, chosen, asked.matching, ready or windows is None)
-        return gathered.answer(reason, weighed)
+        most = ways[int(np.bincount(chosen).argmax())]
+        return gathered.answer(reason_for(most, asked.matching, known), weighed)
+
+    def _make_ready(self, windows: Windows, method: str | None) -> None:
+        if not self._bound:
+            windows.bind(self._prepared.rows, self._ordered)
+            self._bound = True
+        if method not in (None, "scan", "parts") and method not in windows.measured:
+            self._measure(windows, self._prepared, self._ordered, str(method))
+
+    def _at_once(self, way: Way, weighed: dict[str, float], asked: _Asked) -> Answer | None:
+        """All queries in one window, without a mask; None where that is not enough."""
+        windows, request = self._windows, asked.request
+        k = request.k
+        simple = asked.mask is None and request.radius is None
+        if windows is None or way.method == "exact" or k is None or not simple:
+            return None
+        wanted = min(k, int(asked.matching[0]))
+        ask = WindowAsk(way.method, k, max(way.length, k), way.stop)
+        found = windows.find(asked.queries, asked.windows, ask, self._jobs)
+        if int(found.notes[:, COUNT].min()) < wanted:
+            return None
+        reason = reason_for(way, asked.matching, True)
+        name = "scan" if way.method == "scan" else "window"
+        scanned = int(found.notes[:, SCANNED].sum())
+        return Answer(flat(found), name, way.recall, scanned, reason, weighed)
 
     def _go(self, way: Way, some: IdArray, asked: _Asked, gathered: Gathered) -> None:
         """Search for the queries ``some``; those whose answer is not enough stay missing."""
@@ -502,14 +537,7 @@ class Window(Index):
             return
         masked = asked.mask is not None
         ask = WindowAsk(way.method, k, max(way.length, k), way.stop, asked.mask)
-        found = windows.find(
-            self._prepared.rows,
-            self._ordered,
-            asked.queries[some],
-            asked.windows[some],
-            ask,
-            self._jobs,
-        )
+        found = windows.find(asked.queries[some], asked.windows[some], ask, self._jobs)
         counts, depths = found.notes[:, COUNT], found.notes[:, DEPTH]
         enough = counts >= np.minimum(k, asked.matching[some])
         if masked and way.method == "parts" and asked.request.effort is None:
@@ -520,7 +548,7 @@ class Window(Index):
         gathered.take(some[enough], found.ids[enough], found.distances[enough], counts[enough])
         gathered.note(some[enough], name, way.recall)
         if not enough.all() and way.method != "scan":
-            again = Way("scan", scan_length(k), 0.0, 1.0, 0.0)
+            again = Way("scan", windows.scan_length(k), 0.0, 1.0, 0.0)
             self._go(again, some[~enough], asked, gathered)
 
     def _exactly(self, some: IdArray, asked: _Asked, gathered: Gathered) -> None:
@@ -605,7 +633,10 @@ class Window(Index):
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """One call: what was asked of which windows, how many rows they hold, and how many pass."""
+    """One call: what was asked of which windows, how many rows they hold, and how many pass.
+
+    There is one window for all queries, or one for each.
+    """
 
     queries: Float32Array
     request: Request
@@ -615,19 +646,14 @@ class _Asked:
     mask: BoolArray | None
     method: str | None
 
-    @classmethod
-    def of(
-        cls,
-        queries: Float32Array,
-        request: Request,
-        windows: IdArray,
-        rows: IdArray,
-        matching: IdArray,
-        mask: BoolArray | None,
-        method: str | None,
-    ) -> _Asked:
+    def for_each(self) -> _Asked:
         """One window for all queries becomes one a query."""
-        count = len(queries)
-        windows = np.broadcast_to(windows, (count, 4))
-        rows, matching = np.broadcast_to(rows, count), np.broadcast_to(matching, count)
-        return cls(queries, request, windows, rows, matching, mask, method)
+        count = len(self.queries)
+        if len(self.windows) == count:
+            return self
+        return replace(
+            self,
+            windows=np.broadcast_to(self.windows, (count, 4)),
+            rows=np.broadcast_to(self.rows, count),
+            matching=np.broadcast_to(self.matching, count),
+        )

@@ -102,8 +102,17 @@ def search_windows(
         notes[t, SCANNED] = 0
         if not fits(space, placing, queries[t]):
             continue
-        query = place_query(space, placing, queries[t], code)
         low, high = windows[t, 0], windows[t, 1]
+        first, last = windows[t, 2], windows[t, 3]
+        # Whatever a search finds lies in the window already.
+        wanted = Wanted(metric, k, ranked, sorted_, radius, 0, whole.shape[0], whole.shape[0])
+        if high - low + last - first <= min(ranked, pool_length):
+            # So few rows are ranked by the metric itself at once.
+            size = _everything(low, high, late, first, last, pool)
+            notes[t, SCANNED] = size
+            choose(rows, order, queries[t], late[:0], mask, pool, size, wanted, found, t)
+            continue
+        query = place_query(space, placing, queries[t], code)
         size, scanned, ratio = 0, 0, np.float32(1)
         graph = Parts(whole, links, sizes, 0, low, high, 0)
         if method == BY_SCAN:
@@ -127,14 +136,25 @@ def search_windows(
             )
         if ratios.shape[0]:
             ratios[t] = ratio
-        first, last = windows[t, 2], windows[t, 3]
         size = scan_listed(
             space, query, late, first, last, mask, pool, size, pool_length, near, keys
         )
         notes[t, SCANNED] = scanned + last - first
         sort_anew(space, fine, query, pool, min(size, sorted_), near, keys)
-        wanted = Wanted(metric, k, ranked, sorted_, radius, low, high, whole.shape[0])
         choose(rows, order, queries[t], late[:0], mask, pool, size, wanted, found, t)
+
+
+@kernel(boundscheck=False)
+def _everything(low: Any, high: Any, late: Any, first: Any, last: Any, pool: Any) -> Any:
+    """All rows of a window, in any order, as entries of the pool; gives their number."""
+    size = 0
+    for row in range(low, high):
+        pool[size] = np.uint64(row)
+        size += 1
+    for t in range(first, last):
+        pool[size] = np.uint64(late[t])
+        size += 1
+    return size
 
 
 @kernel(boundscheck=False, error_model="numpy")
