@@ -81,10 +81,18 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--threads", type=int, default=1, help="threads for everybody (1)")
     parser.add_argument("--seed", type=int, default=0, help="the seed of everything drawn")
     parser.add_argument(
-        "--sets", nargs="+", default=(), metavar="SET", help="for graph_search: these alone"
+        "--sets",
+        nargs="+",
+        default=(),
+        metavar="SET",
+        help="for graph_search and window_search: these alone",
     )
     parser.add_argument(
-        "--engines", nargs="+", default=(), metavar="ENGINE", help="for graph_search: these alone"
+        "--engines",
+        nargs="+",
+        default=(),
+        metavar="ENGINE",
+        help="for graph_search and window_search: these alone",
     )
     parser.add_argument(
         "--folder", type=Path, help="keep what is built here, for the next run of the same code"

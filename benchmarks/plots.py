@@ -24,6 +24,13 @@ OUR_COLOUR = "#b2182b"
 #: Told apart by colour-blind readers too (Okabe and Ito), and by shape.
 COLOURS = ("#000000", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f")
 SHAPES = "osD^vP*"
+#: Text stays text, and the same points give the same bytes.
+STYLE = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "likewise",
+    "font.size": 9,
+    "font.sans-serif": ["DejaVu Sans", "Arial"],
+}
 #: The least distance between two labels, as a share of the height.
 APART = 0.055
 #: The height at which a line ends, and its colour.
@@ -51,28 +58,27 @@ def draw(picture: Picture, folder: Path) -> list[Path]:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    folder.mkdir(parents=True, exist_ok=True)
-    # Text stays text, and the same points give the same bytes.
-    style = {
-        "svg.fonttype": "none",
-        "svg.hashsalt": "likewise",
-        "font.size": 9,
-        "font.sans-serif": ["DejaVu Sans", "Arial"],
-    }
-    paths = [folder / f"{picture.name}.{kind}" for kind in ("svg", "png")]
-    with pyplot.rc_context(style):
+    with pyplot.rc_context(STYLE):
         figure, panels = pyplot.subplots(1, 2, figsize=(10, 4.2), sharey=True, layout="constrained")
         ends = []
         for axes, (rate, words) in zip(panels, PANELS.items(), strict=True):
             ends.append(_panel(axes, picture.points, rate))
             axes.set_title(words)
         for axes, lines in zip(panels, ends, strict=True):  # now that both have their height
-            _label(axes, lines)
+            label_lines(axes, lines)
         panels[0].set_ylabel("queries a second, one thread")
         figure.suptitle(picture.title)
-        figure.savefig(paths[0], metadata={"Date": None})
-        _save_small(figure, paths[1])
+        paths = save(figure, folder, picture.name)
         pyplot.close(figure)
+    return paths
+
+
+def save(figure: Any, folder: Path, name: str) -> list[Path]:
+    """As ``NAME.svg`` and ``NAME.png`` in ``folder``; returns the two files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"{name}.{kind}" for kind in ("svg", "png")]
+    figure.savefig(paths[0], metadata={"Date": None})
+    _save_small(figure, paths[1])
     return paths
 
 
@@ -89,15 +95,13 @@ def _save_small(figure: Any, path: Path) -> None:
 
 def _panel(axes: Any, points: Sequence[Point], rate: str) -> dict[str, End]:
     """Draw the lines; returns where each ends, and its colour."""
-    from matplotlib.ticker import LogLocator, NullLocator
-
     ends: dict[str, End] = {}
     peers = [name for name in ENGINES if name != OURS]
     for name in engines(points):
-        line = _shown(curve(of(points, name), rate))
+        line = visible(curve(of(points, name), rate))
         if not line:
             continue
-        x, y = _place(np.array([recall for recall, _ in line])), [speed for _, speed in line]
+        x, y = place(np.array([recall for recall, _ in line])), [speed for _, speed in line]
         rank = peers.index(name) % len(COLOURS) if name in peers else 0
         colour = OUR_COLOUR if name == OURS else COLOURS[rank]
         axes.plot(
@@ -110,28 +114,41 @@ def _panel(axes: Any, points: Sequence[Point], rate: str) -> dict[str, End]:
             zorder=3 if name == OURS else 2,
         )
         ends[name] = (y[-1], colour)
-    axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.yaxis.set_major_formatter("{x:,.0f}")
-    axes.yaxis.set_minor_locator(NullLocator())
-    axes.set_xlim(*_place(np.array([LEAST, MOST])))
-    axes.set_xticks(_place(np.array(TICKS)), [f"{tick:g}" for tick in TICKS])
-    axes.set_xlabel("recall@10")
-    axes.grid(True, linewidth=0.4, color="#cccccc")
-    axes.spines[["top", "right"]].set_visible(False)
+    recall_axis(axes)
+    rate_axis(axes)
     return ends
 
 
-def _shown(line: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+def recall_axis(axes: Any, ticks: Sequence[float] = TICKS) -> None:
+    """Recall along the panel."""
+    axes.set_xlim(*place(np.array([LEAST, MOST])))
+    axes.set_xticks(place(np.array(ticks)), [f"{tick:g}" for tick in ticks])
+    axes.set_xlabel("recall@10")
+
+
+def rate_axis(axes: Any, steps: tuple[int, ...] = (1, 2, 5)) -> None:
+    """Queries a second up the panel, labelled at these multiples of powers of ten."""
+    from matplotlib.ticker import LogLocator, NullLocator
+
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=steps))
+    axes.yaxis.set_major_formatter("{x:,.0f}")
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.grid(True, linewidth=0.4, color="#cccccc")
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def visible(line: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """What of a line is in the picture."""
     return [(min(recall, MOST), speed) for recall, speed in line if recall >= LEAST]
 
 
-def _place(recall: Any) -> Any:
+def place(recall: Any) -> Any:
     """Each halving of what is missed takes the same room."""
     return -np.log10(1 - recall)
 
 
-def _label(axes: Any, ends: dict[str, End]) -> None:
+def label_lines(axes: Any, ends: dict[str, End]) -> None:
     """Names right of the panel, at the height of their lines' ends but never on each other."""
     low, high = np.log(axes.get_ylim())
     order = sorted(ends, key=lambda name: ends[name][0])

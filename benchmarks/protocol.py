@@ -72,7 +72,7 @@ class Setting:
         minutes: how long the memory benchmark goes on.
         random_state: the seed of everything drawn.
         workspace: where collections are built.
-        sets, engines: what `graph_search` measures, by name; all when empty.
+        sets, engines: what `graph_search` and `window_search` measure, by name; all when empty.
         progress: tells the reader how far the run is.
     """
 

@@ -11,6 +11,7 @@ from benchmarks import (
     memory,
     planner_regret,
     search_overhead,
+    window_search,
 )
 from benchmarks.protocol import Benchmark
 
@@ -25,5 +26,6 @@ BENCHMARKS: dict[str, Benchmark] = {
         planner_regret.BENCHMARK,
         graph_search.BENCHMARK,
         index_families.BENCHMARK,
+        window_search.BENCHMARK,
     )
 }
