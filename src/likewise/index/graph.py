@@ -25,14 +25,14 @@ from likewise.index._links import (
 )
 from likewise.index._loops import at_hand, is_compiled
 from likewise.index._net import FEW_LINKS, MANY_LINKS, SHORT_ROWS, Net
-from likewise.index._protocol import Answer, IndexPlan, Progress, Request
+from likewise.index._protocol import Answer, IndexPlan, Partial, Progress, Request
 from likewise.index._rows import GrowingRows
 from likewise.index._sampling import row_hashes, sample, shuffled
-from likewise.index._walking import SHALLOWEST, UNLIMITED, Ask, Quick, flat
-from likewise.index._widen import Found, Wanted, widen
+from likewise.index._walking import UNLIMITED, Ask, Quick, flat
+from likewise.index._widen import Wanted, widen
 from likewise.index.base import DEFAULT_RECALL, Index
 from likewise.index.exact import summary_arrays, summary_from
-from likewise.index.planner import CostModel, Plan, choose
+from likewise.index.planner import SHALLOWEST, CostModel, Plan, choose, longest_scan
 from likewise.index.recall import RecallCurve
 from likewise.index.scanning import PreparedRows, best_of, extended, prepare, scan
 from likewise.metrics import Metric
@@ -426,6 +426,8 @@ class Graph(Index):
         plan = self._choose(queries, request, links)
         if plan.strategy == "exact":
             return self._scanned(queries, request, plan)
+        if plan.strategy == "scan":
+            return self._coded(queries, request, links, plan)
         return self._walk(queries, request, links, plan)
 
     def _while_loading(self, queries: Float32Array, request: Request, links: Links) -> Plan:
@@ -459,6 +461,7 @@ class Graph(Index):
                 k=request.k,
                 recall=request.recall,
                 exact=_is_exact(request),
+                scanning=None if links is None else links.scanning,
             )
             if everything and len(self._plans) < MOST_PLANS:
                 self._plans[key] = plan
@@ -512,6 +515,16 @@ class Graph(Index):
                 found.rows[i] = None if row is None else _joined(row, extra, request.k)
         return self._finished(queries, request, plan, found)
 
+    def _coded(self, queries: Float32Array, request: Request, links: Links, plan: Plan) -> Answer:
+        """All that match by their codes, also those beside the graph; then the nearest exactly."""
+        listed, k = request.selection.slots(), request.k or 0
+        found = links.scanner(self._prepared).judged(
+            queries, listed, k, longest_scan(k, len(listed)), self._jobs, request.radius
+        )
+        found.recalls = [plan.estimated_recall] * len(queries)
+        why = "have matching rows that their codes do not tell apart"
+        return self._finished(queries, request, plan, found, why)
+
     def _straight(
         self, queries: Float32Array, request: Request, links: Links, plan: Plan
     ) -> Answer | None:
@@ -564,7 +577,7 @@ class Graph(Index):
         lines = zip(walked.ids[:, :k], walked.distances[:, :k], strict=True)
         rows = [None if odd else Row(*line) for odd, line in zip(strange, lines, strict=True)]
         recalls = np.where(strange, 1.0, plan.estimated_recall).tolist()
-        found = Found(rows, recalls, _tally(walked)[1])
+        found = Partial(rows, recalls, _tally(walked)[1])
         why = (
             "lie farther from the rows than those that recall was measured with "
             "(`fit` takes some as queries=)"
@@ -576,7 +589,7 @@ class Graph(Index):
         queries: Float32Array,
         request: Request,
         plan: Plan,
-        found: Found,
+        found: Partial,
         why: str = "have a list in the graph that is not long enough for the filter or radius",
     ) -> Answer:
         missing = [i for i, row in enumerate(found.rows) if row is None]
@@ -589,7 +602,7 @@ class Graph(Index):
         reason = plan.reason
         if missing:
             reason = f"{len(missing)} of {len(queries)} queries {why}: matching rows are scanned"
-        strategy = "exact" if len(missing) == len(queries) else "graph"
+        strategy = "exact" if len(missing) == len(queries) else plan.strategy
         recall = float(np.mean(found.recalls))
         return Answer(rows, strategy, recall, found.scanned, reason, plan.candidates)
 

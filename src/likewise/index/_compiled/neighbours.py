@@ -37,7 +37,7 @@ def ask_for_links(graph: Any, row: Any) -> None:
 
 def _links_of(graph: Any, row: Any, marks: Any, mark: Any, near: Any) -> Any:
     rows, degree = graph.shape
-    count = 0
+    count: Any = 0
     for j in range(degree):
         neighbour = graph[row, j]
         if neighbour < 0 or neighbour >= rows:  # a damaged file must not end the process
@@ -55,7 +55,7 @@ def _ask_links(graph: Any, row: Any) -> None:
 
 def _parts_of(graph: Any, row: Any, marks: Any, mark: Any, near: Any) -> Any:
     low, high, levels, few = graph.low, graph.high, graph.sizes.shape[0], graph.links.shape[2]
-    count = 0
+    count: Any = 0
     level = graph.first
     start, stop = np.int64(0), np.int64(graph.whole.shape[0])
     if level > 0:

@@ -28,7 +28,6 @@ from likewise.index._compiled.values import (
 )
 from likewise.index._compiled.walk import begin, walk
 
-
 #: Rows in their own order.
 _SAME = np.empty(0, np.int32)
 

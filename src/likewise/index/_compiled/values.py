@@ -206,6 +206,9 @@ class Found(NamedTuple):
 
 #: The columns of `Found.notes`.
 COUNT, DEPTH, SCANNED = range(3)
+#: In the place of `DEPTH` where rows are scanned by codes: how many of the answer the last third
+#: of the list had. Where those are many, more may lie beyond the list.
+LATE = DEPTH
 #: Queries with larger numbers, after scaling, have no place in a space of squared distances.
 LARGEST = 1e15
 #: The largest finite float32.

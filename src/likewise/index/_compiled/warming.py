@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from likewise.index._compiled import link, reach, search
+from likewise.index._compiled import among, link, reach, search
 from likewise.index._compiled.values import (
     Diversity,
     Effort,
@@ -33,6 +33,7 @@ def warm_up() -> list[Callable[[], Any]]:
     """One call a kernel and type of codes."""
     return [
         *(partial(_warm_search, name) for name in SPACES),
+        *(partial(_warm_among, name) for name in SPACES),
         *(step for name in ("8-bit", "float32") for step in _steps(name)),
         _warm_reach,
     ]
@@ -66,6 +67,19 @@ def _visited() -> Visited:
     return Visited(np.zeros(ROWS, np.uint8), np.zeros(1, np.int64))
 
 
+def _placing() -> Placing:
+    return Placing(read_only(np.zeros(DIM, np.float32)), 1.0, 0, 0.0)
+
+
+def _found(width: int) -> Found:
+    return Found(
+        np.empty((1, width), np.int64),
+        np.empty((1, width)),
+        np.empty((1, 3), np.int64),
+        np.empty(1, np.float32),
+    )
+
+
 def _ring() -> Any:
     next_ = (np.arange(ROWS, dtype=np.int32)[:, None] + np.arange(1, DEGREE + 1)) % ROWS
     return next_.astype(np.int32)
@@ -73,12 +87,6 @@ def _ring() -> Any:
 
 def _warm_search(name: str) -> None:
     rows = read_only(np.zeros((ROWS, DIM), np.float32))
-    found = Found(
-        np.empty((1, 3), np.int64),
-        np.empty((1, 3)),
-        np.empty((1, 3), np.int64),
-        np.empty(1, np.float32),
-    )
     space, entries = tiny_space(name), _entries(name)
     arguments: list[Any] = [
         *space,
@@ -87,7 +95,7 @@ def _warm_search(name: str) -> None:
         *entries.space[:-1],
         entries.ids,
         entries.places,
-        *Placing(read_only(np.zeros(DIM, np.float32)), 1.0, 0, 0.0),
+        *_placing(),
         rows,
         rows[:1],
         read_only(np.zeros(0, np.int32)),
@@ -95,9 +103,23 @@ def _warm_search(name: str) -> None:
         *Effort(4, 1.5, 2, 1 << 40),
         *Wanted(1, 2, 3, 3, np.inf, 0, ROWS, ROWS),
         *_visited(),
-        *found,
+        *_found(3),
     ]
     search.search(*arguments)
+
+
+def _warm_among(name: str) -> None:
+    rows = read_only(np.zeros((ROWS, DIM), np.float32))
+    listed = read_only(np.arange(ROWS, dtype=np.int32))
+    among.scan_among(
+        *tiny_space(name),
+        *_placing(),
+        rows,
+        rows[:1],
+        listed,
+        *(4, 1, 2, np.inf),
+        *_found(2),
+    )
 
 
 def _warm_insert(name: str) -> None:

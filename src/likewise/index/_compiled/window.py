@@ -9,15 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from likewise.index._compiled.bits import EXPANDED, id_of, key_of, packed
 from likewise.index._compiled.jit import kernel
+from likewise.index._compiled.scan import BLOCK, scan_listed, scan_range
 from likewise.index._compiled.search import choose, fits
-from likewise.index._compiled.space import buffer_of, keys_of, place_query, sort_anew
+from likewise.index._compiled.space import buffer_of, place_query, sort_anew
 from likewise.index._compiled.values import (
     BY_PARTS,
     BY_SCAN,
-    BY_TREE,
-    BY_THREE,
     COUNT,
     DEPTH,
     PART_STARTS,
@@ -30,10 +28,7 @@ from likewise.index._compiled.values import (
     Visited,
     Wanted,
 )
-from likewise.index._compiled.walk import begin_within, put, walk
-
-#: Rows compared at a time in a scan.
-BLOCK = 64
+from likewise.index._compiled.walk import begin_within, walk
 
 
 @kernel(boundscheck=False, error_model="numpy")
@@ -135,78 +130,3 @@ def first_level(sizes: Any, low: Any, high: Any) -> Any:
     while level < sizes.shape[0] and low // sizes[level] == (high - 1) // sizes[level]:
         level += 1
     return level
-
-
-@kernel(boundscheck=False)
-def scan_range(
-    space: Any,
-    query: Any,
-    low: Any,
-    high: Any,
-    mask: Any,
-    pool: Any,
-    size: Any,
-    length: Any,
-    near: Any,
-    keys: Any,
-) -> Any:
-    """Take the nearest rows from ``low`` up to ``high`` into the pool; gives its size."""
-    row = low
-    while row < high:
-        count = 0
-        if mask.shape[0] == 0:
-            count = min(BLOCK, high - row)
-            for t in range(count):
-                near[t] = row + t
-            row += count
-        else:
-            while row < high and count < BLOCK:
-                near[count] = row
-                count += np.int64(mask[row])
-                row += 1
-        keys_of(space, near, count, query, keys)
-        size = _take(pool, size, length, near, keys, count)
-    return size
-
-
-@kernel(boundscheck=False)
-def scan_listed(
-    space: Any,
-    query: Any,
-    listed: Any,
-    low: Any,
-    high: Any,
-    mask: Any,
-    pool: Any,
-    size: Any,
-    length: Any,
-    near: Any,
-    keys: Any,
-) -> Any:
-    """The same for the rows ``listed[low:high]``."""
-    place = low
-    while place < high:
-        count = 0
-        while place < high and count < BLOCK:
-            near[count] = listed[place]
-            count += np.int64(mask.shape[0] == 0 or mask[listed[place]])
-            place += 1
-        keys_of(space, near, count, query, keys)
-        size = _take(pool, size, length, near, keys, count)
-    return size
-
-
-@kernel(boundscheck=False)
-def _take(pool: Any, size: Any, length: Any, near: Any, keys: Any, count: Any) -> Any:
-    worst = key_of(pool[size - 1]) if size == length else np.float32(np.inf)
-    for t in range(count):
-        if size == length and keys[t] > worst:
-            continue
-        entry = packed(keys[t], near[t])
-        if size == length and entry >= pool[size - 1]:
-            continue
-        put(pool, size, length, entry)
-        size = min(size + 1, length)
-        if size == length:
-            worst = key_of(pool[size - 1])
-    return size

@@ -12,6 +12,7 @@ from __future__ import annotations
 from functools import partial
 from types import SimpleNamespace
 
+from likewise.index._plain.among import scan_among
 from likewise.index._plain.link import insert, join, mend
 from likewise.index._plain.reach import connect, reach
 from likewise.index._plain.search import search
@@ -24,9 +25,10 @@ def functions(metric: Metric) -> SimpleNamespace:
     Example:
         >>> from likewise.metrics import resolve
         >>> sorted(vars(functions(resolve("euclidean"))))
-        ['link', 'reach', 'search']
+        ['among', 'link', 'reach', 'search']
     """
     return SimpleNamespace(
+        among=SimpleNamespace(scan_among=partial(scan_among, metric=metric)),
         link=SimpleNamespace(
             insert=partial(insert, metric=metric),
             join=partial(join, metric=metric),

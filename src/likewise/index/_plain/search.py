@@ -52,7 +52,7 @@ def search(*arguments: Any, metric: Metric) -> None:
     visited, found = Visited._make(take(2)), Found._make(take(4))
     for t, raw in enumerate(queries):
         found.notes[t] = (-1, 0, 0)
-        if not _fits(space, placing, raw):
+        if not fits(space, placing, raw):
             continue
         query = place_query(space, placing, raw)
         starts = begin(entries, query, visited, metric)
@@ -68,7 +68,7 @@ def search(*arguments: Any, metric: Metric) -> None:
         _Choice(rows, raw, metric, wanted).fill(found, t, reached, followers, mask)
 
 
-def _fits(space: Space, placing: Placing, raw: Any) -> bool:
+def fits(space: Space, placing: Placing, raw: Any) -> bool:
     """Whether the query is finite, has a direction if it needs one, and its squares stay finite."""
     limit = FLOAT_MAX
     if space.kind in (SQUARED, PRODUCT) and placing.unit == 0:
