@@ -3,13 +3,19 @@
 import numpy as np
 import pytest
 
-from likewise.index import CostModel, Graph
+from likewise.index import CostModel, Graph, _links
 
 SLOW = {"streamed": 1e-6, "gathered": 3e-6, "call": 0.0}
 #: Each strategy made the cheapest by far.
 COSTS = {
     "scan": CostModel(**SLOW, graph={16: 1.0}, codes={"row": 1e-9}),
     "graph": CostModel(**SLOW, graph={16: 1e-9, 1024: 1e-8}, codes={"row": 1.0}),
+    "two-hop": CostModel(
+        **SLOW,
+        graph={16: 1.0},
+        codes={"row": 1.0},
+        hops={share: {16: 1e-9, 512: 1e-8} for share in _links.SHARES},
+    ),
     "exact": CostModel(graph={16: 1.0}, codes={"row": 1.0}),
 }
 COUNT, DIM = 4000, 32
@@ -31,8 +37,14 @@ def data():
 
 @pytest.fixture(scope="module")
 def graphs(data):
-    """The same graph under three planners."""
+    """The same graph under four planners."""
     made = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_links, "FEWEST_TO_HOP", 100)
+        yield _graphs(data, made)
+
+
+def _graphs(data, made):
     for codes in ("8-bit", "4-bit"):
         for name, costs in COSTS.items():
             made[codes, name] = Graph("euclidean", costs=costs, codes=codes).fit(data[0])
@@ -72,13 +84,14 @@ def recall_of(row, query, X, mask, k):
 @pytest.mark.parametrize("k", [1, 10, 100])
 @pytest.mark.parametrize("share", [0.5, 0.1, 0.02, 0.001])
 @pytest.mark.parametrize("kind", ["random", "near", "far", "not the nearest"])
-@pytest.mark.parametrize("name", [(c, s) for c in ("8-bit", "4-bit") for s in ("scan", "graph")])
-def test_recall_under_any_mask(data, graphs, name, kind, share, k):
+@pytest.mark.parametrize("strategy", ["scan", "graph", "two-hop"])
+@pytest.mark.parametrize("codes", ["8-bit", "4-bit"])
+def test_recall_under_any_mask(data, graphs, codes, strategy, kind, share, k):
     X, Q = data
     found = []
     for query in Q[: 40 if k == 1 else 12]:
         mask = mask_for(kind, share, query, X)
-        answer = graphs[name].search(query, k, where=mask, recall=0.9)
+        answer = graphs[codes, strategy].search(query, k, where=mask, recall=0.9)
         assert answer.info.matching == mask.sum()
         found.append(recall_of(answer[0], query, X, mask, k))
     assert np.mean(found) >= 0.9
@@ -89,13 +102,20 @@ def test_who_is_asked_is_who_answers(data, graphs):
     mask = np.arange(COUNT) % 3 == 0
     for codes in ("8-bit", "4-bit"):
         for name in COSTS:
-            assert graphs[codes, name].search(Q, 5, where=mask, recall=0.9).info.strategy == name
+            found = graphs[codes, name].search(Q, 5, where=mask, recall=0.9)
+            assert found.info.strategy == ("graph" if name == "two-hop" else name)
+            assert ("among" in found.info.reason) == (name == "two-hop")
+            weighed = found.info.candidates
+            assert set(weighed) >= {"exact", "scan", "graph"}
+            assert min(weighed, key=weighed.__getitem__) == name
 
 
+@pytest.mark.parametrize("name", ["scan", "two-hop"])
 @pytest.mark.parametrize("codes", ["8-bit", "4-bit", "float32"])
-def test_deletions_spans_and_rows_that_wait(data, codes):
+def test_deletions_spans_and_rows_that_wait(data, codes, name, monkeypatch):
+    monkeypatch.setattr(_links, "FEWEST_TO_HOP", 100)
     X, Q = data
-    index = Graph("euclidean", costs=COSTS["scan"], codes=codes).fit(X[:3500])
+    index = Graph("euclidean", costs=COSTS[name], codes=codes).fit(X[:3500])
     index.add(X[3500:3550])  # they wait beside the graph
     index.delete(np.arange(0, 3550, 11))
     living = np.arange(3550) % 11 > 0
@@ -103,13 +123,13 @@ def test_deletions_spans_and_rows_that_wait(data, codes):
     span[500:3540] = True
     for where, mask in ((range(500, 3540), span), (None, living), (np.flatnonzero(span), span)):
         found = index.search(Q, 10, where=where, recall=0.9)
-        assert found.info.strategy == "scan"
+        assert found.info.strategy == ("scan" if name == "scan" else "graph")
         assert found.info.matching == (mask & living).sum()
         shares = [
             recall_of(row, query, X[:3550], mask & living, 10)
             for row, query in zip(found, Q, strict=True)
         ]
-        assert np.mean(shares) >= 0.95
+        assert np.mean(shares) >= 0.9
     tail = index.search(X[3549], 1, where=range(3500, 3550), recall=0.9)
     assert tail[0].ids.tolist() == [3549]
 
@@ -125,16 +145,17 @@ def test_a_twin_of_a_row_that_fails_is_found(data, graphs):
             assert found[0].distances.tolist() == [0]
 
 
-def test_within_a_radius_too(data, graphs):
+@pytest.mark.parametrize("name", ["scan", "two-hop"])
+def test_within_a_radius_too(data, graphs, name):
     _, Q = data
     mask = np.random.default_rng(3).random(COUNT) < 0.2
     exact = graphs["8-bit", "exact"].search(Q, 10, where=mask, radius=7.0, exact=True)
-    found = graphs["8-bit", "scan"].search(Q, 10, where=mask, radius=7.0)
-    assert found.info.strategy == "scan"
+    found = graphs["8-bit", name].search(Q, 10, where=mask, radius=7.0, recall=0.9)
+    assert found.info.strategy == ("scan" if name == "scan" else "graph")
     sizes = [len(row.ids) for row in exact]
     assert min(sizes) < 10
     assert max(sizes) == 10
-    assert np.mean([len(row.ids) for row in found]) >= 0.98 * np.mean(sizes)
+    assert np.mean([len(row.ids) for row in found]) >= 0.95 * np.mean(sizes)
     assert max(row.distances.max(initial=0) for row in found) <= 7.0
 
 
@@ -169,6 +190,8 @@ def test_what_was_measured_is_kept_in_the_file(data, graphs, tmp_path):
     again = Graph.load(tmp_path / "graph")
     assert again._links.scanning == graphs["8-bit", "scan"]._links.scanning
     mask = np.arange(COUNT) % 4 > 0
+    assert again._links.hopping == graphs["8-bit", "scan"]._links.hopping
+    assert set(again._links.hopping) == set(_links.SHARES)
     found = again.search(Q, 10, where=mask)
     assert found.info.strategy == "scan"
     np.testing.assert_array_equal(found.ids, graphs["8-bit", "scan"].search(Q, 10, where=mask).ids)

@@ -19,7 +19,7 @@ from likewise.index._compiled.values import COUNT, LATE, METRIC_NUMBERS, NOT_COM
 from likewise.index._compiled.values import Found as Scanned
 from likewise.index._loops import loops
 from likewise.index._protocol import Partial
-from likewise.index._walking import in_pieces
+from likewise.index._walking import empty, in_pieces
 from likewise.index.planner import SHALLOWEST, scan_length
 from likewise.results import Row
 from likewise.vectors import Float32Array
@@ -34,8 +34,6 @@ IdArray = npt.NDArray[np.int64]
 LONGER = 4
 #: The last third of a list may have this share of the answer.
 FEW_LATE = 0.01
-
-_NO_RATIOS = np.empty(0, dtype=np.float32)
 
 
 class Scanner:
@@ -62,12 +60,7 @@ class Scanner:
     ) -> Scanned:
         """The answers, a line a query; ``listed`` are the slots that pass, ascending."""
         count, reach = len(queries), np.inf if radius is None else float(radius)
-        found = Scanned(
-            np.empty((count, k), np.int64),
-            np.empty((count, k), np.float64),
-            np.empty((count, 3), np.int64),
-            _NO_RATIOS,
-        )
+        found = empty(count, k)
         queries = read_only(np.require(queries, requirements=("C", "A")))
         listed, length = read_only(listed), min(length, len(listed))
 

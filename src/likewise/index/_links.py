@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from likewise.index._among import Scanner
 from likewise.index._compiled.values import SCANNED
+from likewise.index._hops import Hopper
 from likewise.index._loops import is_compiled
 from likewise.index._net import Net
 from likewise.index._protocol import Progress
@@ -38,6 +39,11 @@ STALE = 0.2
 HARMED = 0.16
 #: What fewer queries than this did not need, others may: then no walk ends early.
 FEWEST_FOR_STOPS = 128
+#: Shares of the rows that pass, with which walks among them are measured; only where so many
+#: rows pass: fewer are scanned sooner.
+SHARES, FEWEST_TO_HOP = (1 / 2, 1 / 8, 1 / 32), 1 << 12
+#: The list lengths of those walks, and how deep they are measured.
+HOP_EFFORTS, HOP_DEPTH = (16, 32, 64, 128, 256, 512), 100
 #: Queries asked one by one, for the time that one takes.
 TIMED = 32
 
@@ -60,6 +66,7 @@ class Links:
         scanning: measured recall of filtered scans by codes, with filters of chance and filters
             that leave only rows far from the query: the worse at every depth. Its one effort
             is 1. None where it was not measured.
+        hopping: the same of walks that meet only rows that pass, by the share of them.
     """
 
     net: Net
@@ -71,8 +78,10 @@ class Links:
     stops: dict[int, float] = field(default_factory=dict)
     usual: dict[int, float] = field(default_factory=dict)
     scanning: RecallCurve | None = None
+    hopping: dict[float, RecallCurve] = field(default_factory=dict)
     _walker: Walker | None = None
     _scanner: Scanner | None = None
+    _hopper: Hopper | None = None
 
     @property
     def stale(self) -> bool:
@@ -103,14 +112,16 @@ class Links:
 
     def forget_walker(self) -> None:
         """The net is about to change, or has."""
-        self._walker = self._scanner = None
+        self._walker = self._scanner = self._hopper = None
 
     def kept(self, keep: IdArray, jobs: int) -> Links:
         """The same of the slots ``keep`` (ascending) alone, renumbered; this stays as it is."""
         net = self.net.kept(keep, jobs)
         share = net.linked / max(1, self.net.linked)
         measured_at = round(share * self.measured_at)
-        return replace(self, net=net, measured_at=measured_at, _walker=None, _scanner=None)
+        new = replace(self, net=net, measured_at=measured_at)
+        new.forget_walker()
+        return new
 
     def walker(self, prepared: PreparedRows) -> Walker:
         """For searches of the net as it is now."""
@@ -125,6 +136,13 @@ class Links:
         if scanner is None:
             scanner = self._scanner = Scanner(self.net, prepared.rows)
         return scanner
+
+    def hopper(self, prepared: PreparedRows) -> Hopper:
+        """For walks of the net as it is now that meet only rows that pass."""
+        hopper = self._hopper
+        if hopper is None:
+            hopper = self._hopper = Hopper(self.net, self.walker(prepared))
+        return hopper
 
     @property
     def most_queries(self) -> int:
@@ -194,6 +212,10 @@ class Links:
             others = np.setdiff1d(np.flatnonzero(self.net.joined), queries)
             found = [self._scan_curve(prepared, asked, others, jobs) for asked, _ in samples]
             self.scanning = found[0] if len(found) == 1 else found[0].worst(found[1])
+            shares = [share for share in SHARES if share * len(others) >= FEWEST_TO_HOP]
+            self.hopping = {
+                share: self._hop_curve(prepared, asked, others, share, jobs) for share in shares
+            }
         if self.clocked:
             self._measure_seconds(prepared, asked, efforts)
 
@@ -260,6 +282,25 @@ class Links:
         ]
         return curves[0].worst(curves[1])
 
+    def _hop_curve(
+        self, prepared: PreparedRows, asked: Float32Array, slots: IdArray, share: float, jobs: int
+    ) -> RecallCurve:
+        hopper = self.hopper(prepared)
+
+        def search(trial: Trial, effort: int, depth: int) -> list[Row]:
+            mask = np.zeros(self.net.codes.count, dtype=np.bool_)
+            mask[trial.listed] = True
+            found = hopper.enough(trial.queries, Ask(depth, effort, mask=mask), 1.0, jobs)
+            pairs = zip(found.rows, trial.truth, strict=True)  # what is not enough is scanned
+            return [truth if row is None else row for row, truth in pairs]
+
+        efforts = [effort for effort in HOP_EFFORTS if effort <= share * len(slots)]
+        curves = [
+            curve_of(made(prepared, asked, slots, share, jobs), efforts, search, HOP_DEPTH)
+            for made in (by_chance, far_away)
+        ]
+        return curves[0].worst(curves[1])
+
     def _note_usual(self, asked: Float32Array, truth: list[Row], depths: tuple[int, ...]) -> None:
         for depth in depths:
             reach = np.array([row.distances[min(depth, len(row.distances)) - 1] for row in truth])
@@ -288,8 +329,20 @@ class Links:
 
         masked = walk_seconds(efforts, few, widened)
         scanned = scan_seconds(self.scanner(prepared), few, self.net.codes.count)
-        costs = replace(self.costs, masked=masked, codes=scanned)
+        hops = {share: self._hop_seconds(prepared, few, share) for share in self.hopping}
+        costs = replace(self.costs, masked=masked, codes=scanned, hops=hops)
         self.costs = with_exact(costs, prepared, few)
+
+    def _hop_seconds(
+        self, prepared: PreparedRows, queries: Float32Array, share: float
+    ) -> dict[int, float]:
+        hopper, k = self.hopper(prepared), min(SHALLOWEST, self.net.linked)
+        mask = np.random.default_rng(0).random(self.net.codes.count) < share
+
+        def walk(query: Float32Array, effort: int) -> None:
+            hopper.enough(query, Ask(k, effort, mask=mask), 1.0, 1)
+
+        return walk_seconds(list(self.hopping[share].efforts), queries, walk)
 
     # -- files ---------------------------------------------------------------------------
 
@@ -304,6 +357,7 @@ class Links:
             "visited": {str(effort): count for effort, count in self.visited.items()},
             "stops": {str(effort): ratio for effort, ratio in self.stops.items()},
             "usual": {str(depth): reach for depth, reach in self.usual.items()},
+            "hopping": {str(share): curve.to_dict() for share, curve in self.hopping.items()},
             "scanning": None if self.scanning is None else self.scanning.to_dict(),
         }
 
@@ -320,6 +374,10 @@ class Links:
             {int(effort): ratio for effort, ratio in values["stops"].items()},
             {int(depth): reach for depth, reach in values["usual"].items()},
             None if values["scanning"] is None else RecallCurve.from_dict(values["scanning"]),
+            {
+                float(share): RecallCurve.from_dict(curve)
+                for share, curve in values["hopping"].items()
+            },
         )
 
 

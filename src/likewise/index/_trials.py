@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from likewise.index.recall import RecallCurve, depths_for, measure
+from likewise.index.recall import DEPTHS, RecallCurve, depths_for, measure
 from likewise.index.scanning import PreparedRows, scan
 from likewise.results import Row
 from likewise.vectors import Float32Array
@@ -65,10 +65,15 @@ def curve_of(
     trials: list[Trial],
     efforts: list[int],
     search: Callable[[Trial, int, int], list[Row]],
+    most: int = DEPTHS[-1],
 ) -> RecallCurve:
-    """The recall over all trials; ``search`` answers one at an effort and a depth."""
+    """The recall over all trials, at depths up to ``most``.
+
+    ``search`` answers one trial at an effort and a depth.
+    """
     truth = [row for trial in trials for row in trial.truth]
-    depths = depths_for(min(len(trial.listed) for trial in trials))
+    least = min(len(trial.listed) for trial in trials)
+    depths = tuple(depth for depth in depths_for(least) if depth <= most)
 
     def answers(effort: int, depth: int) -> list[Row]:
         return [row for trial in trials for row in search(trial, effort, depth)]

@@ -107,13 +107,8 @@ class Walker:
         self, queries: Float32Array, ask: Ask, jobs: int = 1, *, ratios: bool = False
     ) -> Found:
         """The answers, a line a query; see `values.Found`. ``ratios`` asks for these too."""
-        count, width = len(queries), self.width(ask)
-        found = Found(
-            np.empty((count, width), np.int64),
-            np.empty((count, width), np.float64),
-            np.empty((count, 3), np.int64),
-            np.ones(count, np.float32) if ratios else _NO_RATIOS,
-        )
+        count = len(queries)
+        found = empty(count, self.width(ask), ratios=ratios)
         mask = _NO_MASK if ask.mask is None else read_only(np.ascontiguousarray(ask.mask))
         queries = read_only(np.require(queries, requirements=("C", "A")))
         settings = self.settings(ask)
@@ -152,6 +147,19 @@ class Walker:
         """Call the kernel; ``queries`` and ``mask`` are read-only, the parts of `Found` filled."""
         visited = self._scratch.take()
         self._search(*self._graph, queries, self._followers, mask, *settings, *visited, *found)
+        self._scratch.give(visited)
+
+    def run_among(
+        self,
+        walk: Callable[..., None],
+        queries: Float32Array,
+        among: tuple[Any, ...],
+        settings: tuple[Any, ...],
+        found: Iterable[Any],
+    ) -> None:
+        """The same for the kernel ``walk`` of `_compiled.hops`, with what it takes besides."""
+        visited = self._scratch.take()
+        walk(*self._graph, queries, self._followers, *among, *settings, *visited, *found)
         self._scratch.give(visited)
 
 
@@ -215,6 +223,16 @@ class Quick:
             ids = self._positions[ids]
         info = self._describe(scanned, perf_counter() - start)
         return Neighbours(ids, distances, offsets, info)
+
+
+def empty(count: int, width: int, *, ratios: bool = False) -> Found:
+    """Room for the answers to ``count`` queries."""
+    return Found(
+        np.empty((count, width), np.int64),
+        np.empty((count, width), np.float64),
+        np.empty((count, 3), np.int64),
+        np.ones(count, np.float32) if ratios else _NO_RATIOS,
+    )
 
 
 def in_pieces(jobs: int, count: int, work: Callable[[slice], None]) -> None:

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -32,6 +34,8 @@ FEW_MISSED = 0.1
 FEWEST_SPARE = 6
 #: Fewer rows than this tell nothing of how well more were found.
 SHALLOWEST = 10
+#: Where no walks among the rows that pass were measured.
+NO_CURVES: Mapping[float, RecallCurve] = MappingProxyType({})
 #: The parts of a scan by codes: the call; each row; more for each that stands alone; each that is
 #: ranked exactly; and each step by which one moves in the list.
 SCAN_PARTS = ("call", "row", "apart", "ranked", "moved")
@@ -50,6 +54,8 @@ class CostModel:
         value: per row, to pick the best of the values.
         graph: seconds of one graph query by effort; empty: estimated from ``gathered``.
         masked: the same with a filter, where no walk ends early; empty: as without.
+        hops: the same by the share that passes and effort, for walks that meet only rows that
+            pass; empty: they are not weighed.
         codes: seconds of the parts of a filtered scan by codes, as `SCAN_PARTS` names them;
             empty: estimated from ``gathered``.
 
@@ -65,6 +71,7 @@ class CostModel:
     value: float = 3e-9
     graph: dict[int, float] = field(default_factory=dict)
     masked: dict[int, float] = field(default_factory=dict)
+    hops: dict[float, dict[int, float]] = field(default_factory=dict)
     codes: dict[str, float] = field(default_factory=dict)
 
     def exact_seconds(self, rows: int, matching: int, dim: int) -> float:
@@ -92,11 +99,7 @@ class CostModel:
         graph = self.masked if filtered and self.masked else self.graph
         if not graph:
             return GRAPH_CALLS * self.call + effort * VISITED * (dim * self.gathered / 2 + 2e-8)
-        efforts = sorted(graph)
-        seconds = [graph[e] for e in efforts]
-        if effort > efforts[-1]:
-            return GRAPH_CALLS * self.call + seconds[-1] * effort / efforts[-1]
-        return GRAPH_CALLS * self.call + float(np.interp(effort, efforts, seconds))
+        return GRAPH_CALLS * self.call + _between(graph, effort)
 
     def codes_seconds(self, rows: int, matching: int, dim: int, k: int) -> float:
         """One filtered scan by codes, for the k nearest of ``matching`` among ``rows`` rows.
@@ -113,6 +116,16 @@ class CostModel:
             measured = [0.0, dim * self.gathered / 4, 0.0, 4 * dim * self.gathered, 0.0]
         taken = math.fsum(part * each for part, each in zip(parts, measured, strict=True))
         return GRAPH_CALLS * self.call + taken
+
+    def hops_seconds(self, share: float, effort: int) -> float:
+        """One walk of this effort that meets only the rows that pass, at a share of `hops`.
+
+        Example:
+            >>> costs = CostModel(call=0.0, hops={0.5: {16: 1e-5, 64: 4e-5}})
+            >>> costs.hops_seconds(0.5, 64)
+            4e-05
+        """
+        return GRAPH_CALLS * self.call + _between(self.hops[share], effort)
 
     def with_graph(self, seconds: dict[int, float]) -> CostModel:
         """The same with measured graph timings.
@@ -136,8 +149,9 @@ class CostModel:
             "streamed": self.streamed,
             "gathered": self.gathered,
             "value": self.value,
-            "graph": {str(effort): seconds for effort, seconds in self.graph.items()},
-            "masked": {str(effort): seconds for effort, seconds in self.masked.items()},
+            "graph": _written(self.graph),
+            "masked": _written(self.masked),
+            "hops": {str(share): _written(each) for share, each in self.hops.items()},
             "codes": dict(self.codes),
         }
 
@@ -150,11 +164,9 @@ class CostModel:
             >>> CostModel.from_dict(costs.to_dict()) == costs
             True
         """
-        walks = {
-            name: {int(effort): seconds for effort, seconds in values[name].items()}
-            for name in ("graph", "masked")
-        }
-        return cls(**{**values, **walks})
+        walks = {name: _read(values[name]) for name in ("graph", "masked")}
+        hops = {float(share): _read(each) for share, each in values["hops"].items()}
+        return cls(**{**values, **walks, "hops": hops})
 
     @classmethod
     def measure(
@@ -193,12 +205,30 @@ class CostModel:
         return cls(streamed=streamed, gathered=max(gathered, streamed), value=value)
 
 
+def _between(seconds: dict[int, float], effort: int) -> float:
+    """The seconds of an effort, on a straight line between those that are known."""
+    efforts = sorted(seconds)
+    known = [seconds[e] for e in efforts]
+    if effort > efforts[-1]:
+        return known[-1] * effort / efforts[-1]
+    return float(np.interp(effort, efforts, known))
+
+
+def _written(seconds: dict[int, float]) -> dict[str, float]:
+    return {str(effort): each for effort, each in seconds.items()}
+
+
+def _read(seconds: dict[str, float]) -> dict[int, float]:
+    return {int(effort): each for effort, each in seconds.items()}
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What to do and what it should cost.
 
     Attributes:
-        strategy: ``exact``, ``scan`` (by codes) or ``graph``.
+        strategy: ``exact``, ``scan`` (by codes), ``graph``, or ``two-hop`` (through the graph
+            too, but meeting only rows that pass).
         effort: how hard the graph is searched; 0 for scans.
         estimated_seconds: for one query.
         estimated_recall: 1.0 when exact.
@@ -230,11 +260,13 @@ def choose(
     recall: float,
     exact: bool = False,
     scanning: RecallCurve | None = None,
+    hopping: Mapping[float, RecallCurve] = NO_CURVES,
 ) -> Plan:
     """Choose for one query that wants ``k`` of ``matching`` among ``rows`` rows.
 
     ``k`` is None for a radius alone; the graph then starts short and widens. ``scanning`` is the
-    recall of filtered scans by codes, at its one effort; None where there are none.
+    recall of filtered scans by codes, at its one effort; None where there are none. ``hopping`` is
+    that of walks that meet only rows that pass, by the share of them.
 
     Example:
         >>> choose(CostModel(), None, rows=200, matching=200, dim=8, k=5, recall=0.95).reason
@@ -253,10 +285,7 @@ def choose(
         return exactly(f"there is no graph: {what} are scanned")
     best = None
     if matching < rows and scanning is not None and k is not None:
-        wanted = min(k, matching)
-        # A list that holds them all is ranked as a whole.
-        whole = scan_length(wanted) >= matching
-        estimate, lower = (1.0, 1.0) if whole else _scan_recall(scanning, wanted)
+        estimate, lower = scan_recall(scanning, k, matching)
         if lower >= recall:
             coded = candidates["scan"] = costs.codes_seconds(rows, matching, dim, k)
             reason = (
@@ -278,6 +307,18 @@ def choose(
                 f"{scan / seconds:.1f} times cheaper than scanning {what}"
             )
             best = Plan("graph", effort, seconds, estimate, reason, candidates)
+    shares = [each for each in hopping if each in costs.hops and each * rows <= matching < rows]
+    share = max(shares, default=None)
+    found = hopping[share].effort_for(recall, k) if share is not None and k is not None else None
+    if share is not None and found is not None:
+        effort, estimate = found
+        seconds = candidates["two-hop"] = costs.hops_seconds(share, effort)
+        if best is None or seconds < best.estimated_seconds:
+            reason = (
+                f"the graph among {what} that match, at effort {effort}, promises recall "
+                f"{recall:g} and is {scan / seconds:.1f} times cheaper than scanning them"
+            )
+            best = Plan("two-hop", effort, seconds, estimate, reason, candidates)
     if best is None:
         return exactly(f"{why}: {what} are scanned")
     if scan <= best.estimated_seconds:
@@ -313,8 +354,13 @@ def longest_scan(k: int, matching: int) -> int:
     return max(scan_length(k), matching // RANKED_SHARE)
 
 
-def _scan_recall(scanning: RecallCurve, k: int) -> tuple[float, float]:
-    """The recall of scans by codes for ``k`` rows, and its lower bound."""
+def scan_recall(scanning: RecallCurve | None, k: int, matching: int) -> tuple[float, float]:
+    """The recall of a scan by codes for ``k`` of ``matching`` rows, and its lower bound."""
+    k = min(k, matching)
+    if scan_length(k) >= matching:
+        return 1.0, 1.0  # the list holds them all, and is ranked as a whole
+    if scanning is None:
+        return 0.0, 0.0
     return scanning.recall_at(1, k), scanning.lower_at(1, k)
 
 

@@ -9,7 +9,7 @@ from unittest import mock
 
 import numpy as np
 
-from likewise.index import _among, _net, _plain, _walking
+from likewise.index import _among, _hops, _net, _plain, _walking
 from likewise.index._codes import Codes
 from likewise.index._net import Net
 from likewise.index._rows import summarise
@@ -49,6 +49,7 @@ def plain_loops() -> Iterator[None]:
         mock.patch.object(_net, "loops", _plain.functions),
         mock.patch.object(_walking, "loops", _plain.functions),
         mock.patch.object(_among, "loops", _plain.functions),
+        mock.patch.object(_hops, "loops", _plain.functions),
     ):
         yield
 

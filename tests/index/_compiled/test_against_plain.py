@@ -14,6 +14,7 @@ from likewise.index._among import Scanner
 from likewise.index._codes import read_only
 from likewise.index._compiled import kernels
 from likewise.index._compiled.values import Diversity, Space
+from likewise.index._hops import Hopper
 from likewise.index._plain import keys as plain_keys
 from likewise.index._plain import link as plain_link
 from likewise.index._plain import walk as plain_walk
@@ -274,6 +275,27 @@ def test_scan_among(both, listed, k, length, radius):
         np.testing.assert_allclose(
             found.distances[t, :count], expected.distances[t, :count], rtol=1e-12, atol=1e-12
         )
+
+
+@pytest.mark.parametrize("share", [0.8, 0.3, 0.05])
+@pytest.mark.parametrize("enough", [2, 9, 40])
+def test_walk_among(both, share, enough, monkeypatch):
+    rows, net, _ = both
+    codes, metric = net.codes.name, net.codes.metric
+    monkeypatch.setattr("likewise.index._hops.ENOUGH", enough)
+    queries = np.concatenate([make_rows(codes, 12, 19, seed=8) + 1, rows[:6]])
+    for ask in (Ask(5, 20), Ask(1, 1), Ask(10, 60, stop=1.1), Ask(10, 60, budget=30)):
+        ask.mask = np.random.default_rng(7).random(210) < share
+        found = Hopper(net, Walker(net, rows)).find(queries, ask)
+        with plain_loops():
+            expected = Hopper(net, Walker(net, rows)).find(queries, ask)
+        np.testing.assert_array_equal(found.notes, expected.notes)
+        assert found.notes[:, 0].max() > 0
+        for t, count in enumerate(found.notes[:, 0]):
+            np.testing.assert_array_equal(found.ids[t, :count], expected.ids[t, :count])
+            assert ask.mask[found.ids[t, :count]].all()
+            exact = metric.pairwise(queries[t : t + 1], rows[found.ids[t, :count]])[0]
+            np.testing.assert_allclose(found.distances[t, :count], exact, rtol=1e-6, atol=1e-6)
 
 
 # -- reaching ----------------------------------------------------------------------------

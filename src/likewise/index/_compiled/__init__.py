@@ -27,7 +27,17 @@ from likewise.index._compiled.library import Library, Progress, WarmReport
 from likewise.index._compiled.threads import in_threads
 
 #: The modules that hold kernels, in the order in which they are loaded.
-KERNELS: tuple[str, ...] = ("space", "walk", "link", "reach", "rank", "search", "among", "warming")
+KERNELS: tuple[str, ...] = (
+    "space",
+    "walk",
+    "link",
+    "reach",
+    "rank",
+    "search",
+    "among",
+    "hops",
+    "warming",
+)
 
 _library = Library(__name__, KERNELS)
 _behind = Behind(_library)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from likewise.index._compiled import among, link, reach, search
+from likewise.index._compiled import among, hops, link, reach, search
 from likewise.index._compiled.values import (
     Diversity,
     Effort,
@@ -34,6 +34,7 @@ def warm_up() -> list[Callable[[], Any]]:
     return [
         *(partial(_warm_search, name) for name in SPACES),
         *(partial(_warm_among, name) for name in SPACES),
+        *(partial(_warm_hops, name) for name in SPACES),
         *(step for name in ("8-bit", "float32") for step in _steps(name)),
         _warm_reach,
     ]
@@ -86,10 +87,21 @@ def _ring() -> Any:
 
 
 def _warm_search(name: str) -> None:
+    everything = (read_only(np.zeros(0, np.bool_)),)
+    search.search(*_walk_arguments(name, everything))
+
+
+def _warm_hops(name: str) -> None:
+    passing = read_only(np.ones(ROWS, np.bool_))
+    listed = read_only(np.arange(ROWS, dtype=np.int32))
+    hops.walk_among(*_walk_arguments(name, (passing, passing, listed, DEGREE)))
+
+
+def _walk_arguments(name: str, mask: tuple[Any, ...]) -> list[Any]:
     rows = read_only(np.zeros((ROWS, DIM), np.float32))
-    space, entries = tiny_space(name), _entries(name)
-    arguments: list[Any] = [
-        *space,
+    entries = _entries(name)
+    return [
+        *tiny_space(name),
         read_only(_ring()),
         *tiny_space("8-bit")[:2],
         *entries.space[:-1],
@@ -99,13 +111,12 @@ def _warm_search(name: str) -> None:
         rows,
         rows[:1],
         read_only(np.zeros(0, np.int32)),
-        read_only(np.zeros(0, np.bool_)),
+        *mask,
         *Effort(4, 1.5, 2, 1 << 40),
         *Wanted(1, 2, 3, 3, np.inf, 0, ROWS, ROWS),
         *_visited(),
         *_found(3),
     ]
-    search.search(*arguments)
 
 
 def _warm_among(name: str) -> None:

@@ -13,6 +13,7 @@ from functools import partial
 from types import SimpleNamespace
 
 from likewise.index._plain.among import scan_among
+from likewise.index._plain.hops import walk_among
 from likewise.index._plain.link import insert, join, mend
 from likewise.index._plain.reach import connect, reach
 from likewise.index._plain.search import search
@@ -25,10 +26,11 @@ def functions(metric: Metric) -> SimpleNamespace:
     Example:
         >>> from likewise.metrics import resolve
         >>> sorted(vars(functions(resolve("euclidean"))))
-        ['among', 'link', 'reach', 'search']
+        ['among', 'hops', 'link', 'reach', 'search']
     """
     return SimpleNamespace(
         among=SimpleNamespace(scan_among=partial(scan_among, metric=metric)),
+        hops=SimpleNamespace(walk_among=partial(walk_among, metric=metric)),
         link=SimpleNamespace(
             insert=partial(insert, metric=metric),
             join=partial(join, metric=metric),

@@ -19,6 +19,7 @@ from likewise.index._compiled.values import (
     Entries,
     Found,
     Placing,
+    Query,
     Space,
     Visited,
     Wanted,
@@ -60,12 +61,29 @@ def search(*arguments: Any, metric: Metric) -> None:
         found.notes[t, SCANNED] = scanned + len(entries.ids)
         if len(found.ratios):
             found.ratios[t] = ratio
-        reached = [id_of(entry) for entry in pool]
-        if len(fine.codes):
-            nearest = reached[: wanted.sorted]
-            ranked = sorted(packed(keys_of(fine, nearest, query, metric), nearest))
-            reached[: wanted.sorted] = [id_of(entry) for entry in ranked]
-        _Choice(rows, raw, metric, wanted).fill(found, t, reached, followers, mask)
+        answer(rows, raw, query, fine, pool, followers, mask, wanted, found, t, metric)
+
+
+def answer(
+    rows: Any,
+    raw: Any,
+    query: Query,
+    fine: Space,
+    pool: list[int],
+    followers: Any,
+    mask: Any,
+    wanted: Wanted,
+    found: Found,
+    t: int,
+    metric: Metric,
+) -> None:
+    """What is found for one query in the pool of a walk, the nearest sorted by finer codes."""
+    reached = [id_of(entry) for entry in pool]
+    if len(fine.codes):
+        nearest = reached[: wanted.sorted]
+        ranked = sorted(packed(keys_of(fine, nearest, query, metric), nearest))
+        reached[: wanted.sorted] = [id_of(entry) for entry in ranked]
+    _Choice(rows, raw, metric, wanted).fill(found, t, reached, followers, mask)
 
 
 def fits(space: Space, placing: Placing, raw: Any) -> bool:

@@ -7,7 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from likewise.index._compiled.values import STARTS, Effort, Entries, Query, Space, Visited
+from likewise.index._compiled.values import (
+    STARTS,
+    Effort,
+    Entries,
+    Passing,
+    Query,
+    Space,
+    Visited,
+)
 from likewise.index._plain.keys import Float32Array, keys_of, quiet
 from likewise.metrics import Metric
 
@@ -37,12 +45,18 @@ def id_of(entry: int) -> int:
     return entry & ID_BITS
 
 
-def begin(entries: Entries, query: Query, visited: Visited, metric: Metric) -> list[int]:
-    """The best entries, where a walk begins."""
+def new_mark(visited: Visited) -> int:
+    """The mark of a new walk, that no row has yet."""
     if visited.walk[0] == 255:
         visited.marks[:] = 0
         visited.walk[0] = 0
     visited.walk[0] += 1
+    return int(visited.walk[0])
+
+
+def begin(entries: Entries, query: Query, visited: Visited, metric: Metric) -> list[int]:
+    """The best entries, where a walk begins."""
+    new_mark(visited)
     keys = keys_of(entries.space, entries.places, query, metric)
     order = np.argsort(keys, kind="stable")[:STARTS]
     starts = order[keys[order] < np.inf]
@@ -54,7 +68,7 @@ def begin(entries: Entries, query: Query, visited: Visited, metric: Metric) -> l
 
 def walk(
     space: Space,
-    links: Any,
+    graph: Any,
     query: Query,
     effort: Effort,
     visited: Visited,
@@ -87,7 +101,7 @@ def walk(
                 ratio = following / kth
             if effort.stop > 0 and following > effort.stop * np.float64(kth):
                 break
-        near = _unseen(links, id_of(pool[at]), visited)
+        near = unseen(graph, id_of(pool[at]), visited)
         pool[at] |= EXPANDED
     return pool, scanned, needed
 
@@ -117,11 +131,38 @@ def _take_in(pool: list[int], capacity: int, keys: Any, rows: list[int]) -> int:
     return best
 
 
-def _unseen(links: Any, row: int, visited: Visited) -> list[int]:
-    """Neighbours of a row that this walk has not met, which it now has."""
+def unseen(graph: Any, row: int, visited: Visited) -> list[int]:
+    """What a row leads to, in links or `Passing`, that this walk has not met, which it now has."""
+    if isinstance(graph, Passing):
+        return _unseen_passing(graph, row, visited)
+    neighbours = _links_of(graph, row)
+    found: list[int] = neighbours[visited.marks[neighbours] != visited.walk[0]].tolist()
+    visited.marks[neighbours] = visited.walk[0]
+    return list(dict.fromkeys(found))
+
+
+def _links_of(links: Any, row: int) -> Any:
+    """The neighbours of a row; what leads nowhere ends them."""
     neighbours = links[row]
     outside = np.flatnonzero((neighbours < 0) | (neighbours >= len(links)))
-    neighbours = neighbours[: outside[0]] if len(outside) else neighbours
-    unseen: list[int] = neighbours[visited.marks[neighbours] != visited.walk[0]].tolist()
-    visited.marks[neighbours] = visited.walk[0]
-    return list(dict.fromkeys(unseen))
+    return neighbours[: outside[0]] if len(outside) else neighbours
+
+
+def _unseen_passing(graph: Passing, row: int, visited: Visited) -> list[int]:
+    found: list[int] = []
+
+    def meet(neighbours: Any) -> None:
+        for neighbour in neighbours[graph.mask[neighbours]].tolist():
+            if visited.marks[neighbour] != visited.walk[0]:
+                visited.marks[neighbour] = visited.walk[0]
+                found.append(neighbour)
+
+    near = _links_of(graph.links, row)
+    meet(near)
+    for middle in near[~graph.mask[near]].tolist():
+        if len(found) >= graph.enough:
+            break
+        if visited.marks[middle] != visited.walk[0]:
+            visited.marks[middle] = visited.walk[0]
+            meet(_links_of(graph.links, middle))
+    return found
