@@ -20,7 +20,7 @@ from likewise.index._compiled.values import Found as Scanned
 from likewise.index._loops import loops
 from likewise.index._protocol import Partial
 from likewise.index._walking import empty, in_pieces
-from likewise.index.planner import SHALLOWEST, scan_length
+from likewise.index.planner import LONGER, SHALLOWEST, scan_length
 from likewise.results import Row
 from likewise.vectors import Float32Array
 
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 PlaceArray = npt.NDArray[np.int32]
 IdArray = npt.NDArray[np.int64]
 
-#: A list that is not enough is made so many times longer.
-LONGER = 4
 #: The last third of a list may have this share of the answer.
 FEW_LATE = 0.01
 

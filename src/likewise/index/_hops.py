@@ -33,6 +33,9 @@ BoolArray = npt.NDArray[np.bool_]
 ENOUGH = 32
 #: So many standard deviations more entries may be nearer than an answer than chance puts there.
 SIGMAS = 3.0
+#: No walk begins where more entries are nearer than the nearest that passes than chance would put
+#: there but for one query in so many.
+HARDLY = 1e-4
 
 
 class Hopper:
@@ -54,7 +57,8 @@ class Hopper:
         listed = np.flatnonzero(groups).astype(np.int32)
         found = empty(len(queries), self._walker.width(ask))
         queries = read_only(np.require(queries, requirements=("C", "A")))
-        among = (read_only(mask), read_only(groups), read_only(listed), ENOUGH)
+        most = _most_nearer(len(listed) / max(1, self._net.linked))
+        among = (read_only(mask), read_only(groups), read_only(listed), ENOUGH, most)
         settings = self._walker.settings(ask)
 
         def piece(some: slice) -> None:
@@ -101,3 +105,8 @@ class Hopper:
             groups[net.twins.slots] = False
         groups[net.stranded] = False
         return groups
+
+
+def _most_nearer(share: float) -> int:
+    """How many entries in a row chance lets fail, where a share passes, but for `HARDLY`."""
+    return 1 << 62 if share >= 1 else math.ceil(math.log(HARDLY) / math.log1p(-share))

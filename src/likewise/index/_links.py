@@ -271,7 +271,8 @@ class Links:
         scanner = self.scanner(prepared)
 
         def search(trial: Trial, effort: int, depth: int) -> list[Row]:
-            longest = longest_scan(depth, len(trial.listed))
+            rows, dim = prepared.rows.shape
+            longest = longest_scan(depth, rows, len(trial.listed), dim)
             found = scanner.judged(trial.queries, trial.listed, depth, longest, jobs)
             pairs = zip(found.rows, trial.truth, strict=True)  # what is not enough is scanned
             return [truth if row is None else row for row, truth in pairs]

@@ -47,7 +47,7 @@ def scan_seconds(scanner: Scanner, queries: Float32Array, rows: int) -> dict[str
             scanner.find(query, listed, k, scan_length(k))
 
         seconds.append(_usual(few, one))
-        parts.append(scan_parts(rows, matching, wanted))
+        parts.append(scan_parts(rows, matching, scan_length(wanted)))
     # Relative to what was measured, so that short scans count as much as long ones.
     weights = 1 / np.array(seconds)
     taken = nnls(np.array(parts) * weights[:, None], np.ones(len(parts)))[0]

@@ -40,7 +40,7 @@ class Wanted:
     Attributes:
         k, radius, mask, span: as in `Ask`.
         recall: the share of the true neighbours to find.
-        budget: an effort that costs more seconds is not tried.
+        budget: seconds that all efforts tried after the first may cost together.
         forced: where the effort was asked for, the recall to report: what one search finds is
             the answer, if it is k rows or there is a radius.
         distances: after which a walk ends.
@@ -69,6 +69,12 @@ def widen(
     curve, walker = links.curve, links.walker(prepared)
     open_: IdArray = np.arange(len(queries))
     current: int | None = effort
+    filtered = wanted.mask is not None or wanted.span is not None
+    spent = 0.0
+
+    def seconds(effort: int) -> float:
+        return links.costs.graph_seconds(effort, queries.shape[1], filtered=filtered)
+
     while current is not None and curve is not None and len(open_):
         ask = _ask(links, wanted, current)
         height = max(1, BLOCK // walker.width(ask))
@@ -78,10 +84,9 @@ def widen(
         open_ = np.array([i for i in open_.tolist() if found.rows[i] is None], dtype=np.int64)
         if wanted.forced is not None:
             break
+        spent += seconds(current)
         current = curve.next_effort(current)
-        if current is not None and links.costs.graph_seconds(current, queries.shape[1]) > (
-            wanted.budget
-        ):
+        if current is not None and spent + seconds(current) > wanted.budget:
             current = None
     return found
 

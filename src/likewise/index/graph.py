@@ -78,7 +78,9 @@ class Graph(Index):
     least effort that the curve promises to be enough for ``recall``, or scans exactly when that
     is cheaper or the promise cannot be made; ``info`` says which and why. A walk ends early
     when the next row is so much farther than the k-th that, by what was measured, it leads to
-    nothing nearer. Filters, ranges and deletions are honoured inside.
+    nothing nearer. Ranges and deletions are honoured inside, and so are filters: by a scan of
+    the codes of the rows that pass, by a longer list, or by a walk that meets only those (L.
+    Patel and others, "ACORN", SIGMOD 2024), whichever is cheapest by the clock.
 
     Rows that are added wait in a short list that is scanned, and join the graph a few hundred
     at a time; when a fifth of the graph is new, they first serve to measure the curve again.
@@ -549,9 +551,10 @@ class Graph(Index):
 
     def _by_codes(self, queries: Float32Array, request: Request, links: Links) -> Partial:
         listed, k = request.selection.slots(), request.k or 0
-        found = links.scanner(self._prepared).judged(
-            queries, listed, k, longest_scan(k, len(listed)), self._jobs, request.radius
-        )
+        rows, dim = request.selection.size, queries.shape[1]
+        longest = longest_scan(k, rows, len(listed), dim, self.costs)
+        scanner = links.scanner(self._prepared)
+        found = scanner.judged(queries, listed, k, longest, self._jobs, request.radius)
         recall = scan_recall(links.scanning, k, len(listed))[0]
         found.recalls = [recall] * len(queries)
         return found

@@ -40,7 +40,9 @@ NO_CURVES: Mapping[float, RecallCurve] = MappingProxyType({})
 #: ranked exactly; and each step by which one moves in the list.
 SCAN_PARTS = ("call", "row", "apart", "ranked", "moved")
 #: A list of this part of the rows is the longest that is worth ranking.
-RANKED_SHARE = 16
+RANKED_SHARE = 8
+#: A list that is not enough is made so many times longer.
+LONGER = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,15 +103,19 @@ class CostModel:
             return GRAPH_CALLS * self.call + effort * VISITED * (dim * self.gathered / 2 + 2e-8)
         return GRAPH_CALLS * self.call + _between(graph, effort)
 
-    def codes_seconds(self, rows: int, matching: int, dim: int, k: int) -> float:
+    def codes_seconds(
+        self, rows: int, matching: int, dim: int, k: int, *, length: int | None = None
+    ) -> float:
         """One filtered scan by codes, for the k nearest of ``matching`` among ``rows`` rows.
+
+        ``length`` is that of the list that is ranked exactly; None is the usual one for k.
 
         Example:
             >>> costs = CostModel(call=0.0, codes={"call": 1e-5, "row": 5e-9})
             >>> round(costs.codes_seconds(10_000, 2_000, 100, 10), 8)
             2e-05
         """
-        parts = scan_parts(rows, matching, k)
+        parts = scan_parts(rows, matching, scan_length(k) if length is None else length)
         if self.codes:
             measured = [self.codes.get(name, 0.0) for name in SCAN_PARTS]
         else:  # codes are a quarter of a row
@@ -341,17 +347,28 @@ def scan_length(k: int) -> int:
     return 2 * (k + max(FEWEST_SPARE, k // 2)) + FEWEST_SPARE
 
 
-def scan_parts(rows: int, matching: int, k: int) -> tuple[float, ...]:
-    """How much of each of `SCAN_PARTS` a filtered scan by codes has."""
-    length = min(scan_length(k), matching)
+def scan_parts(rows: int, matching: int, length: int) -> tuple[float, ...]:
+    """How much of each of `SCAN_PARTS` a filtered scan by codes with such a list has."""
+    length = min(length, matching)
     # A list takes in one row for each time that the rows seen have grown by its length.
     taken = length * math.log1p(matching / length)
     return 1, matching, matching * (1 - matching / rows), length, length * taken
 
 
-def longest_scan(k: int, matching: int) -> int:
-    """The longest list of a scan by codes; ranking a longer one is no cheaper than all rows."""
-    return max(scan_length(k), matching // RANKED_SHARE)
+def longest_scan(k: int, rows: int, matching: int, dim: int, costs: CostModel | None = None) -> int:
+    """The longest list of a scan by codes that is cheaper than an exact scan.
+
+    Without ``costs`` it is judged by its share of the rows alone.
+    """
+    length = scan_length(k)
+    while LONGER * length <= matching // RANKED_SHARE:
+        longer = LONGER * length
+        if costs is not None and costs.exact_seconds(rows, matching, dim) < (
+            costs.codes_seconds(rows, matching, dim, k, length=longer)
+        ):
+            break
+        length = longer
+    return length
 
 
 def scan_recall(scanning: RecallCurve | None, k: int, matching: int) -> tuple[float, float]:

@@ -55,6 +55,7 @@ def walk_among(
     groups: Any,
     listed: Any,
     enough: Any,
+    most: Any,
     pool_length: Any,
     stop: Any,
     stop_depth: Any,
@@ -78,7 +79,8 @@ def walk_among(
 
     The arguments are those of `search.search`, with `NEARER` in the place of `DEPTH`, and
     besides groups (n,) bool, the rows of the graph that pass or have a twin that does; listed
-    (m,) int32, ascending, such rows; and `Passing.enough`.
+    (m,) int32, ascending, such rows; `Passing.enough`; and how many entries may be nearer than
+    the nearest that passes, lest no walk is begun and the count is -1.
 
     Cost: one `walk` a query that compares only rows that pass, and ``ranked`` float64 distances.
     """
@@ -103,6 +105,9 @@ def walk_among(
             continue
         query = place_query(space, placing, queries[t], code)
         keys_of(entries.space, entry_places, entry_ids.shape[0], query, entry_keys)
+        notes[t, SCANNED] = entry_ids.shape[0]
+        if nearer_entries(entry_keys, groups, entry_ids) > most:
+            continue
         keys[: entry_ids.shape[0]] = entry_keys
         starts = begin_among(graph, entries, listed, visited, near, more, keys)
         size, scanned, ratio = walk(space, graph, query, effort, visited, pool, near, keys, starts)
@@ -117,6 +122,19 @@ def walk_among(
         sort_anew(space, fine, query, pool, min(size, sorted_), near, keys)
         choose(rows, _SAME, queries[t], followers, mask, pool, size, wanted, found, t)
         notes[t, NEARER] = nearer
+
+
+@kernel(boundscheck=False)
+def nearer_entries(keys: Any, passes: Any, ids: Any) -> Any:
+    """How many entries are nearer than the nearest that passes."""
+    least = np.float32(np.inf)
+    for t in range(ids.shape[0]):
+        if passes[ids[t]]:
+            least = min(least, keys[t])
+    nearer = 0
+    for t in range(ids.shape[0]):
+        nearer += keys[t] < least
+    return nearer
 
 
 @kernel(boundscheck=False)

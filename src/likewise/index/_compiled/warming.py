@@ -94,7 +94,7 @@ def _warm_search(name: str) -> None:
 def _warm_hops(name: str) -> None:
     passing = read_only(np.ones(ROWS, np.bool_))
     listed = read_only(np.arange(ROWS, dtype=np.int32))
-    hops.walk_among(*_walk_arguments(name, (passing, passing, listed, DEGREE)))
+    hops.walk_among(*_walk_arguments(name, (passing, passing, listed, DEGREE, 1 << 62)))
 
 
 def _walk_arguments(name: str, mask: tuple[Any, ...]) -> list[Any]:

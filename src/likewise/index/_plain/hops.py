@@ -44,7 +44,7 @@ def walk_among(*arguments: Any, metric: Metric) -> None:
     fine = Space._make((*take(2), space.kind))
     entries = Entries(Space._make((*take(2), space.kind)), *take(2))
     placing = Placing._make(take(4))
-    rows, queries, followers, mask, groups, listed, enough = take(7)
+    rows, queries, followers, mask, groups, listed, enough, most = take(8)
     effort, wanted = Effort._make(take(4)), Wanted._make(take(8))
     visited, found = Visited._make(take(2)), Found._make(take(4))
     graph = Passing(links, groups, enough)
@@ -54,6 +54,10 @@ def walk_among(*arguments: Any, metric: Metric) -> None:
             continue
         query = place_query(space, placing, raw)
         keys = keys_of(entries.space, entries.places, query, metric)
+        found.notes[t, SCANNED] = len(entries.ids)
+        passing = keys[groups[entries.ids]]
+        if np.count_nonzero(keys < passing.min(initial=np.inf)) > most:
+            continue
         starts = _begin(graph, entries, keys, listed, visited)
         pool, scanned, ratio = walk(space, graph, query, effort, visited, starts, metric)
         found.notes[t, SCANNED] = scanned + len(entries.ids)
