@@ -51,7 +51,7 @@ def test_the_instruction_set_has_its_own_folder(kernels: Kernels) -> None:
 
 
 def test_two_processes_at_once(kernels: Kernels) -> None:
-    processes = [kernels.start(WARM) for _ in range(3)]
+    processes = [kernels.start(PATIENT + WARM) for _ in range(3)]
     results = [process.communicate(timeout=120) for process in processes]
     assert [err for _, err in results] == [""] * 3
     assert sorted(out.strip() for out, _ in results) == ["0", "0", "3"], "one compiled for all"
