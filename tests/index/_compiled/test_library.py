@@ -11,7 +11,7 @@ from likewise.errors import CacheWarning, InvalidArgument
 from likewise.index._compiled import announce, library, marker, place
 from likewise.index._compiled.jit import kernel
 from likewise.index._compiled.library import Library
-from tests.index._compiled.conftest import TOTALS, Kernels
+from tests.index._compiled.conftest import PATIENT, TOTALS, Kernels
 
 USE = "import numpy as np; total = library.kernels().totals.squares(np.array([3.0, 4.0]))\n"
 WARM = "report = library.warm(); print(report.compiled)\n" + USE + "assert total == 25.0"
