@@ -14,11 +14,12 @@ from likewise._arguments import check_count, suggest_arguments
 from likewise.errors import DamagedFile, InvalidArgument, InvalidType
 from likewise.index import _compiled
 from likewise.index._codes import CODES, Codes
-from likewise.index._compiled.values import COUNT, DEPTH, SCANNED
+from likewise.index._compiled.values import COUNT, DEPTH, SCANNED, Found
 from likewise.index._loops import at_hand, is_compiled
 from likewise.index._net import FEW_LINKS, MANY_LINKS, SHORT_ROWS, Net
 from likewise.index._ordered import Ordered, as_attribute
 from likewise.index._part_links import few_links, link_parts, part_sizes
+from likewise.index._passing import Passing
 from likewise.index._protocol import Answer, IndexPlan, Progress, Request
 from likewise.index._rows import GrowingRows
 from likewise.index._sampling import shuffled
@@ -304,11 +305,13 @@ class Window(Index):
             raise InvalidArgument(
                 f"window must have one bound, or one a query ({len(queries)}); got {len(windows)}"
             )
-        rows, matching, mask = self._matching(windows, request.selection)
+        rows = windows[:, 1] - windows[:, 0] + windows[:, 3] - windows[:, 2]
+        passing = self._passing(where, request.selection)
+        matching = rows if passing is None else passing.counts(windows)
         fewest = int(matching.min()) if len(matching) else 0
         if not len(queries) or not matching.any():
             return self._neighbours(nothing(len(queries)), fewest, start)
-        asked = _Asked(queries, request, windows, rows, matching, mask, method)
+        asked = _Asked(queries, request, windows, rows, matching, passing, method)
         return self._neighbours(self._answer(asked), fewest, start)
 
     @property
@@ -356,7 +359,8 @@ class Window(Index):
             few = late <= max(LATE, LATE_SHARE * ordered.ordered)
             if windows is not None and few and self._coded(windows, rows):
                 ordered.add(attribute)
-                self._prepared, self._bound = prepared, False
+                self._prepared = prepared
+                self._forget()
                 return
             ordered = Ordered(both)
             linked = None
@@ -401,6 +405,7 @@ class Window(Index):
         rows = self._ordered.ordered
         self._planner = Planner(self._windows, rows, costs)
         self._bound = False
+        self._last_passing: tuple[Any, tuple[int, int], Passing | None] = (None, (0, 0), None)
 
     def _linked(
         self, prepared: PreparedRows, ordered: Ordered, progress: Progress | None
@@ -466,28 +471,31 @@ class Window(Index):
 
     def _search(self, queries: Float32Array, request: Request) -> Answer:
         windows = self._ordered.everything()
-        parts = self._matching(windows, request.selection)
-        return self._answer(_Asked(queries, request, windows, *parts, None))
-
-    def _matching(
-        self, windows: IdArray, selection: Selection
-    ) -> tuple[IdArray, IdArray, BoolArray | None]:
-        """(b,) rows in each window, and how many may be found; and the mask by place, if any."""
         rows = windows[:, 1] - windows[:, 0] + windows[:, 3] - windows[:, 2]
+        passing = self._passing(request.selection, request.selection)
+        matching = rows if passing is None else passing.counts(windows)
+        return self._answer(_Asked(queries, request, windows, rows, matching, passing, None))
+
+    def _passing(self, where: Any, selection: Selection) -> Passing | None:
+        """The mask by place; None where all rows pass.
+
+        That of the last call is kept for the next one: the same object that cannot change, or
+        the rows that were not deleted.
+        """
         if selection.count == selection.size:
-            return rows, rows, None
+            return None
+        fixed = where is None or (isinstance(where, np.ndarray) and not where.flags.writeable)
+        version = (self._slots.count, self._slots.deleted)
+        last, known, passing = self._last_passing
+        if fixed and passing is not None and last is where and known == version:
+            return passing
         by_slot = selection.mask()
-        ordered = self._ordered
-        mask = None if by_slot is None else by_slot[ordered.slots()]
-        if mask is None:
-            return rows, rows, None
-        # Passing rows before each place, as far as windows reach.
-        before = np.zeros(ordered.ordered + 1, dtype=np.int64)
-        np.cumsum(mask[: ordered.ordered], out=before[1:])
-        late = np.zeros(len(ordered.late) + 1, dtype=np.int64)
-        np.cumsum(mask[ordered.late], out=late[1:])
-        low, high, first, last = windows.T
-        return rows, before[high] - before[low] + late[last] - late[first], mask
+        if by_slot is None:
+            return None
+        passing = Passing.of(by_slot, self._ordered)
+        if fixed:
+            self._last_passing = where, version, passing
+        return passing
 
     def _answer(self, asked: _Asked) -> Answer:
         windows, request = self._windows, asked.request
@@ -501,7 +509,7 @@ class Window(Index):
             request.recall,
             asked.queries.shape[1],
             request.exact or request.recall == 1.0 or request.k is None or not ready,
-            asked.mask is not None,
+            asked.passing is not None,
             asked.method,
             request.effort,
         )
@@ -533,16 +541,14 @@ class Window(Index):
             self._measure(windows, self._prepared, self._ordered, str(method))
 
     def _at_once(self, way: Way, weighed: dict[str, float], asked: _Asked) -> Answer | None:
-        """All queries in one window, without a mask; None where that is not enough."""
+        """All queries in one window; None where that is not enough."""
         windows, request = self._windows, asked.request
         k = request.k
-        simple = asked.mask is None and request.radius is None
-        if windows is None or way.method == "exact" or k is None or not simple:
+        if windows is None or way.method == "exact" or k is None or request.radius is not None:
             return None
-        wanted = min(k, int(asked.matching[0]))
-        ask = WindowAsk(way.method, k, max(way.length, k), way.stop)
+        ask = WindowAsk(way.method, k, max(way.length, k), way.stop, asked.passing)
         found = windows.find(asked.queries, asked.windows, ask, self._jobs)
-        if int(found.notes[:, COUNT].min()) < wanted:
+        if not _enough(found, way, asked, asked.matching).all():
             return None
         reason = reason_for(way, asked.matching, True)
         name = "scan" if way.method == "scan" else "window"
@@ -555,14 +561,10 @@ class Window(Index):
         if way.method == "exact" or windows is None or k is None:
             self._exactly(some, asked, gathered)
             return
-        masked = asked.mask is not None
-        ask = WindowAsk(way.method, k, max(way.length, k), way.stop, asked.mask)
+        ask = WindowAsk(way.method, k, max(way.length, k), way.stop, asked.passing)
         found = windows.find(asked.queries[some], asked.windows[some], ask, self._jobs)
-        counts, depths = found.notes[:, COUNT], found.notes[:, DEPTH]
-        enough = counts >= np.minimum(k, asked.matching[some])
-        if masked and way.method == "parts" and asked.request.effort is None:
-            # What lies deeper than planned was promised less.
-            enough &= (depths <= way.depth) | (depths == 0)
+        enough = _enough(found, way, asked, asked.matching[some])
+        counts = found.notes[:, COUNT]
         name = "scan" if way.method == "scan" else "window"
         gathered.scanned += int(found.notes[:, SCANNED].sum())
         gathered.take(some[enough], found.ids[enough], found.distances[enough], counts[enough])
@@ -578,11 +580,12 @@ class Window(Index):
         for i, (low, high, first, last) in enumerate(each.tolist()):
             mine = some[which.reshape(-1) == i]
             where: IdArray | None = None
-            if high - low + last - first < len(self._ordered.attribute) or asked.mask is not None:
+            everything = high - low + last - first == len(self._ordered.attribute)
+            if not everything or asked.passing is not None:
                 ordered = self._ordered
                 places = np.append(np.arange(low, high), ordered.late[first:last])
-                if asked.mask is not None:
-                    places = places[asked.mask[places]]
+                if asked.passing is not None:
+                    places = places[asked.passing.mask[places]]
                 where = np.sort(ordered.slots()[places]).astype(np.int64)
             found = scan(
                 self._prepared,
@@ -665,7 +668,7 @@ class _Asked:
     windows: IdArray
     rows: IdArray
     matching: IdArray
-    mask: BoolArray | None
+    passing: Passing | None
     method: str | None
 
     def for_each(self) -> _Asked:
@@ -679,3 +682,12 @@ class _Asked:
             rows=np.broadcast_to(self.rows, count),
             matching=np.broadcast_to(self.matching, count),
         )
+
+
+def _enough(found: Found, way: Way, asked: _Asked, matching: IdArray) -> BoolArray:
+    """(b,) which queries were answered with as many rows, and as well, as was planned."""
+    enough: BoolArray = found.notes[:, COUNT] >= np.minimum(asked.request.k or 0, matching)
+    if asked.passing is not None and way.method == "parts" and asked.request.effort is None:
+        depths = found.notes[:, DEPTH]  # what lies deeper than planned was promised less
+        enough &= depths <= way.depth
+    return enough
