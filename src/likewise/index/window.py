@@ -39,6 +39,7 @@ from likewise.index.graph import (
     checked_keys,
 )
 from likewise.index.planner import CostModel
+from likewise.index.recall import RecallCurve
 from likewise.index.scanning import PreparedRows, extended, prepare, scan
 from likewise.metrics import Metric
 from likewise.results import Neighbours
@@ -319,6 +320,41 @@ class Window(Index):
         """Bytes of codes, links and numbers, which come beside the rows."""
         held = 0 if self._windows is None else self._windows.nbytes
         return held + 12 * len(self._ordered.attribute)
+
+    @property
+    def curve(self) -> RecallCurve | None:
+        """The measured recall of walks among all rows; None while there are too few for links.
+
+        Example:
+            >>> rows = np.random.default_rng(0).standard_normal((600, 8))
+            >>> Window("euclidean").fit(rows).curve is None
+            True
+        """
+        measured = None if self._windows is None else self._windows.measured.get("parts")
+        return measured.curves[0] if measured is not None and measured.curves else None
+
+    @property
+    def degree(self) -> int:
+        """Links a row may keep among all rows; 0 while there are too few for links."""
+        walked = self._windows is not None and len(self._windows.parts.sizes) > 0
+        return self._windows.net.degree if walked and self._windows is not None else 0
+
+    def unreachable(self) -> IdArray:
+        """Positions that no path of links among all rows leads to; empty when sound.
+
+        Windows that are scanned, or walked through within parts, may find them all the same.
+
+        Cost: one walk over the links.
+
+        Example:
+            >>> rows = np.random.default_rng(0).standard_normal((3000, 8))
+            >>> Window("euclidean").fit(rows).unreachable().tolist()
+            []
+        """
+        if self._windows is None or self.degree == 0:
+            return np.empty(0, dtype=np.int64)
+        lost = self._windows.net.unreachable()
+        return self._slots.to_positions(np.sort(self._ordered.order[lost]).astype(np.int64))
 
     @property
     def codes(self) -> str:

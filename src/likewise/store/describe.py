@@ -9,7 +9,7 @@ from typing import Any
 
 from likewise.encode import Encoder
 from likewise.errors import EncoderMismatch, UnknownField
-from likewise.index import Graph
+from likewise.index import Graph, Window
 from likewise.store.maintenance import directory_bytes
 from likewise.store.schema import FORMAT
 from likewise.store.segments import Segment
@@ -60,7 +60,7 @@ def _segment(segment: Segment) -> dict[str, Any]:
         "graphs": {
             name: {"codes": index.codes, "degree": index.degree, "bytes": index.nbytes}
             for name, index in segment.indexes.items()
-            if isinstance(index, Graph)
+            if isinstance(index, Graph | Window)
         },
         "windows": {
             path: {
@@ -79,7 +79,8 @@ def _curves(view: View) -> dict[str, list[dict[str, Any]]]:
         name: [
             {"segment": segment.entry.number, **index.curve.to_dict()}
             for segment in view.segments
-            if isinstance(index := segment.indexes[name], Graph) and index.curve is not None
+            if isinstance(index := segment.indexes[name], Graph | Window)
+            and index.curve is not None
         ]
         for name in view.settings.fields
     }

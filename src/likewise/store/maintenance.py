@@ -13,7 +13,7 @@ import numpy as np
 
 from likewise._arrays import DamagedFile, sync_directory, verify_arrays
 from likewise.errors import CollectionExists, InvalidArgument, LikewiseError, StorageFailed
-from likewise.index import Graph
+from likewise.index import Graph, Window
 from likewise.store import metadata
 from likewise.store.batch import row_checksum
 from likewise.store.database import FILE_NAME, Database
@@ -139,7 +139,7 @@ def check_segment(
 
 def _check_reachable(segment: Segment) -> Iterator[Finding]:
     for name, index in segment.every_index():
-        lost = len(index.unreachable()) if isinstance(index, Graph) else 0
+        lost = len(index.unreachable()) if isinstance(index, Graph | Window) else 0
         if lost:
             yield Finding(
                 "unreachable_rows",
