@@ -20,6 +20,11 @@ class TestWindow(IndexConformance):
     metrics = ("cosine", "euclidean", "hamming", "jaccard")
     fixed: ClassVar[dict[str, Any]] = {"costs": CostModel()}
 
+    @pytest.fixture(autouse=True)
+    def scans(self):
+        with small_parts(_part_links.SMALLEST_PART):  # more rows than there are
+            yield
+
 
 class TestWindowWalks(IndexConformance):
     index = Window
