@@ -9,7 +9,6 @@ import pytest
 
 from likewise import metrics
 from likewise.index import CostModel, Window, _part_links
-from likewise.index._compiled.values import METRIC_NUMBERS
 from likewise.testing.index import IndexConformance
 from tests.index.test_metrics_without_kernels import METRIC
 from tests.index.test_metrics_without_kernels import rows as positive_rows
@@ -18,8 +17,13 @@ from tests.index.windows import WALKS, inside, small_parts
 
 class TestWindow(IndexConformance):
     index = Window
-    metrics = tuple(name for name in METRIC_NUMBERS if name not in ("dot", "manhattan"))
+    metrics = ("cosine", "euclidean", "hamming", "jaccard")
     fixed: ClassVar[dict[str, Any]] = {"costs": CostModel()}
+
+    @pytest.fixture(autouse=True)
+    def scans(self):
+        with small_parts(_part_links.SMALLEST_PART):  # more rows than there are
+            yield
 
 
 class TestWindowWalks(IndexConformance):
@@ -45,7 +49,7 @@ def plain():
     """An index that runs plain loops, of few candidates, since these are slow."""
     with small_parts(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(_part_links, "CANDIDATES", 16)
-        return Window(METRIC, costs=WALKS, build_effort=24, degree=10, overlap=True).fit(
+        return Window(METRIC, costs=WALKS, build_effort=24, degree=10).fit(
             positive_rows(560), attribute=np.arange(560) % 100
         )
 
@@ -74,7 +78,7 @@ def test_a_metric_without_kernels_is_walked_for(plain):
 def test_a_metric_without_kernels_has_all_methods(plain):
     X, Q = positive_rows(560), positive_rows(10, seed=2)
     mask = inside(np.arange(560) % 100, (20, 70))
-    for method in ("scan", "super"):
+    for method in ("scan", "tree"):
         found = plain.search(Q, 5, window=(20, 70), method=method)
         assert mask[found.ids].all()
         assert share(found, Q, X, mask, 5) >= 0.9

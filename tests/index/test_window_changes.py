@@ -73,6 +73,32 @@ def test_late_rows_with_filters(monkeypatch):
         assert recall_of(found, "euclidean", Q, X, passing, 10) >= 0.93
 
 
+def test_a_mask_kept_from_the_last_call_is_that_of_this_one():
+    index, held = build(), np.arange(COUNT) % 2 == 0
+
+    def found():
+        """Rows of all windows that pass, by a view that cannot be written to and by a copy."""
+        answers = [index.search(Q, 5, where=mask) for mask in (view, held.copy(), view)]
+        for answer in answers:
+            np.testing.assert_array_equal(answer.ids, answers[0].ids)
+        return answers[0].info.matching
+
+    view = held.view()
+    view.flags.writeable = False
+    assert found() == 450
+    held[:] = np.arange(COUNT) < 100
+    assert found() == 100
+    held = held.copy()
+    view = held
+    held.flags.writeable = False
+    assert found() == 100
+    index.delete([0])
+    assert found() == 99
+    index.delete(np.arange(1, 90))
+    index.delete(np.arange(500, 800))
+    assert found() == 10
+
+
 def test_few_rows_become_many():
     index = build(10)
     assert index.codes == "none"

@@ -520,7 +520,7 @@ class Window(Index):
         """
         if selection.count == selection.size:
             return None
-        fixed = where is None or (isinstance(where, np.ndarray) and not where.flags.writeable)
+        fixed = where is None or (isinstance(where, np.ndarray) and _cannot_change(where))
         version = (self._slots.count, self._slots.deleted)
         last, known, passing = self._last_passing
         if fixed and passing is not None and last is where and known == version:
@@ -718,6 +718,15 @@ class _Asked:
             rows=np.broadcast_to(self.rows, count),
             matching=np.broadcast_to(self.matching, count),
         )
+
+
+def _cannot_change(array: Any) -> bool:
+    """Whether neither the array nor what it is a view of can be written to."""
+    while isinstance(array, np.ndarray):
+        if array.flags.writeable:
+            return False
+        array = array.base
+    return array is None or isinstance(array, bytes)
 
 
 def _enough(found: Found, way: Way, asked: _Asked, matching: IdArray) -> BoolArray:
