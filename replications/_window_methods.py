@@ -1,0 +1,216 @@
+"""Ways to answer a window that are compared, and what each needs for a recall.
+
+All give the positions of up to `K` rows a query, -1 where there are no more, and the distances
+that were computed, codes and floats alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks.attributed import AttributedSet
+from benchmarks.windows import Asked, K, Ordered, recall_of
+from likewise.index import Graph, Window
+
+TARGET = 0.95
+#: Lengths of the list of a walk, up to the longest that `Window` measures.
+EFFORTS = (10, 16, 24, 32, 48, 64, 96, 128, 192, 256)
+#: What the planner is asked for, until it finds `TARGET`.
+ASKED_RECALL = (0.95, 0.97, 0.99, 1.0)
+#: How many times as long the last list of post-filtering is, as in the paper.
+FACTORS = (1, 2, 3, 4, 8, 16, 32)
+#: The first list of post-filtering; one of more than this share of the rows costs more than a scan.
+FIRST, LONGEST_SHARE = 16, 1 / 32
+#: Timings of each method, in turn with the others'; the best counts.
+ROUNDS = 3
+BLOCK = 64
+
+PAPER = ("tree", "postfilter", "three-split", "super")
+OURS = ("parts", "scan")
+PLANNER = "planner"
+PRE, POST = "pre-filter", "post-filter"
+BASELINES = (PRE, POST)
+METHODS = (*BASELINES, *PAPER, *OURS, PLANNER)
+
+Ids = npt.NDArray[np.int64]
+Products = npt.NDArray[np.float32]
+#: From a setting and windows to positions, distances computed, and a word on how.
+Search = Callable[[Any, Asked], tuple[Ids, int, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One way, and the settings to try until one finds enough: the least work first."""
+
+    name: str
+    settings: Sequence[Any]
+    search: Search
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a method needs at one width, by its first setting that finds `TARGET`.
+
+    Attributes:
+        name: of the method.
+        exponent: the width is 2^-exponent of the rows.
+        setting: list, factor or recall asked for.
+        recall: found at that setting.
+        computed: distances a query.
+        seconds: of one query.
+        how: "window" where links were walked along, "scan" or "exact" where rows were scanned.
+    """
+
+    name: str
+    exponent: int
+    setting: Any
+    recall: float
+    computed: float
+    seconds: float
+    how: str
+
+
+def methods(data: AttributedSet, ordered: Ordered, seed: int) -> list[Method]:
+    """Every method, in the order of `METHODS`, with indexes built in one thread."""
+    window = Window(data.metric, random_state=seed, n_jobs=1, overlap=True)
+    window.fit(data.rows, attribute=data.attribute)
+    graph = Graph(data.metric, random_state=seed, n_jobs=1).fit(data.rows)
+    before = _PreFilter(data, ordered)
+    after = _PostFilter(data, ordered, graph, before)
+    return [
+        Method(PRE, (None,), before.search),
+        Method(POST, FACTORS, after.search),
+        *(Method(name, EFFORTS, _by(window, data, name)) for name in PAPER),
+        Method("parts", EFFORTS, _by(window, data, "parts")),
+        Method("scan", EFFORTS[:1], _by(window, data, "scan")),
+        Method(PLANNER, ASKED_RECALL, _by(window, data, None)),
+    ]
+
+
+def measure(
+    ways: Sequence[Method], data: AttributedSet, ordered: Ordered, asked: Asked
+) -> list[Measured]:
+    """What each method needs in these windows; one that does not find enough is left out."""
+    from threadpoolctl import threadpool_limits
+
+    found = []
+    with threadpool_limits(limits=1, user_api="blas"):
+        for way in ways:
+            for setting in way.settings:
+                ids, computed, how = way.search(setting, asked)
+                recall = recall_of(ids, data.queries, ordered, asked)
+                if recall >= TARGET:
+                    found.append((way, setting, recall, computed / len(asked), how))
+                    break
+        spent = np.full(len(found), np.inf)
+        for _ in range(ROUNDS):
+            for i, (way, setting, *_) in enumerate(found):
+                started = perf_counter()
+                way.search(setting, asked)
+                spent[i] = min(spent[i], perf_counter() - started)
+    return [
+        Measured(way.name, asked.exponent, setting, recall, computed, seconds / len(asked), how)
+        for (way, setting, recall, computed, how), seconds in zip(found, spent, strict=True)
+    ]
+
+
+def _by(window: Window, data: AttributedSet, method: str | None) -> Search:
+    """`Window` by one of its methods, at an effort; by its own choice, at a recall."""
+
+    def search(setting: Any, asked: Asked) -> tuple[Ids, int, str]:
+        wish: dict[str, Any] = {"method": method, "effort": setting}
+        if method is None:
+            wish = {"recall": setting}
+        found: Any = window.search(data.queries, K, window=(asked.lows, asked.highs), **wish)
+        ids = np.full((len(asked), K), -1, dtype=np.int64)
+        ids[np.arange(K) < np.diff(found.offsets)[:, None]] = found.flat_ids
+        return ids, found.info.scanned, found.info.strategy
+
+    return search
+
+
+class _PreFilter:
+    """Every row of the window, in float32: rows lie in the order of the number."""
+
+    def __init__(self, data: AttributedSet, ordered: Ordered) -> None:
+        self._data, self._ordered = data, ordered
+        self._squares = np.einsum("ij,ij->i", ordered.rows, ordered.rows)
+
+    def search(self, _: Any, asked: Asked) -> tuple[Ids, int, str]:
+        ids = np.full((len(asked), K), -1, dtype=np.int64)
+        for i in range(len(asked)):
+            start, stop = asked.starts[i], asked.stops[i]
+            near = self.least(self._ordered.rows[start:stop] @ self._data.queries[i], start)
+            ids[i, : len(near)] = near
+        return ids, int((asked.stops - asked.starts).sum()), "exact"
+
+    def least(self, products: Products, start: int) -> Ids:
+        """The rows with the least distance, of those from ``start`` on, given their products."""
+        far = -products
+        if self._data.metric != "cosine":
+            far = self._squares[start : start + len(products)] - 2 * products
+        near = np.argpartition(far, K - 1)[:K] if len(far) > K else np.arange(len(far))
+        found: Ids = self._ordered.order[start + near]
+        return found
+
+
+class _PostFilter:
+    """A graph of all rows, asked for twice as many until enough are in the window.
+
+    Every search begins anew. When there are enough, one last search asks for some times as many.
+    Where that is more than `LONGEST_SHARE` of the rows, all rows are scanned, which is quicker.
+    """
+
+    def __init__(
+        self, data: AttributedSet, ordered: Ordered, graph: Graph, before: _PreFilter
+    ) -> None:
+        self._data, self._ordered, self._graph, self._before = data, ordered, graph, before
+        self._longest = int(LONGEST_SHARE * len(data.rows))
+
+    def search(self, factor: int, asked: Asked) -> tuple[Ids, int, str]:
+        ids = np.full((len(asked), K), -1, dtype=np.int64)
+        left, length, computed = np.arange(len(asked)), FIRST, 0
+        while len(left) and length <= self._longest:
+            found, inside, work = self._fetched(left, length, asked)
+            computed += work
+            enough = inside.sum(axis=1) >= asked.count[left]
+            done, left = left[enough], left[~enough]
+            found, inside = found[enough], inside[enough]
+            if factor > 1 and len(done):
+                longer = min(length * factor, max(length, self._longest))
+                found, inside, work = self._fetched(done, longer, asked)
+                computed += work
+            ids[done] = _first(found, inside)
+            length *= 2
+        for first in range(0, len(left), BLOCK):
+            some = left[first : first + BLOCK]
+            products = self._data.queries[some] @ self._ordered.rows.T
+            for i, product in zip(some.tolist(), products, strict=True):
+                start, stop = asked.starts[i], asked.stops[i]
+                near = self._before.least(product[start:stop], start)
+                ids[i, : len(near)] = near
+        return ids, computed + len(left) * len(self._data.rows), "graph"
+
+    def _fetched(
+        self, some: Ids, length: int, asked: Asked
+    ) -> tuple[Ids, npt.NDArray[np.bool_], int]:
+        """(queries, length) rows, nearest first, which are in the window, and distances."""
+        found: Any = self._graph.search(self._data.queries[some], length, effort=length)
+        place = self._ordered.place[found.ids]
+        inside = (place >= asked.starts[some, None]) & (place < asked.stops[some, None])
+        return found.ids, inside, found.info.scanned
+
+
+def _first(found: Ids, inside: npt.NDArray[np.bool_]) -> Ids:
+    """(queries, `K`) the first of ``found`` that are inside, -1 after the last."""
+    rank = np.cumsum(inside, axis=1)
+    ids = np.full((len(found), K), -1, dtype=np.int64)
+    which, column = np.nonzero(inside & (rank <= K))
+    ids[which, rank[which, column] - 1] = found[which, column]
+    return ids
