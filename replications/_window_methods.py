@@ -76,8 +76,10 @@ class Measured:
     how: str
 
 
-def methods(data: AttributedSet, ordered: Ordered, seed: int) -> list[Method]:
-    """Every method, in the order of `METHODS`, with indexes built in one thread."""
+def methods(
+    data: AttributedSet, ordered: Ordered, seed: int, paper: Sequence[str] = PAPER
+) -> list[Method]:
+    """All methods, those of ``paper`` among them, with indexes built in one thread."""
     window = Window(data.metric, random_state=seed, n_jobs=1, overlap=True)
     window.fit(data.rows, attribute=data.attribute)
     graph = Graph(data.metric, random_state=seed, n_jobs=1).fit(data.rows)
@@ -86,7 +88,7 @@ def methods(data: AttributedSet, ordered: Ordered, seed: int) -> list[Method]:
     return [
         Method(PRE, (None,), before.search),
         Method(POST, FACTORS, after.search),
-        *(Method(name, EFFORTS, _by(window, data, name)) for name in PAPER),
+        *(Method(name, EFFORTS, _by(window, data, name)) for name in paper),
         Method("parts", EFFORTS, _by(window, data, "parts")),
         Method("scan", EFFORTS[:1], _by(window, data, "scan")),
         Method(PLANNER, ASKED_RECALL, _by(window, data, None)),
