@@ -27,9 +27,11 @@ from benchmarks.plots import (
     save,
     visible,
 )
-from benchmarks.window_sweep import Timed, at
+from benchmarks.window_sweep import Timed, at, regret
 from benchmarks.windows import width
 
+#: A dotted line.
+REGRET = 1.3
 #: Widths (2^-exponent) whose curves of recall against speed are measured whole and drawn.
 WHOLE = (0, 3, 6, 9)
 FEW_TICKS = (0.8, 0.9, 0.95, 0.99, 0.999)
@@ -53,8 +55,11 @@ def draw(picture: WindowPicture, folder: Path) -> list[Path]:
     from matplotlib import pyplot
 
     with pyplot.rc_context(STYLE):
-        figure, axes = pyplot.subplots(figsize=(8, 4.8), layout="constrained")
+        figure, (axes, below) = pyplot.subplots(
+            2, 1, figsize=(8, 6.2), layout="constrained", sharex=True, height_ratios=(4, 1)
+        )
         label_lines(axes, _widths(axes, picture))
+        _regrets(below, picture)
         figure.suptitle(f"{picture.title}: recall@10 at least 0.95")
         paths = save(figure, folder, f"windows-{picture.name}")
         pyplot.close(figure)
@@ -83,11 +88,20 @@ def _widths(axes: Any, picture: WindowPicture) -> dict[str, End]:
             axes.plot(exponents, rates, **_style(name))
             ends[name] = (rates[-1], _style(name)["color"])
     rate_axis(axes, (1,))
+    axes.set_ylabel("queries a second, one thread")
+    return ends
+
+
+def _regrets(axes: Any, picture: WindowPicture) -> None:
+    """How many times the time of our best method, in hindsight, the chosen one took."""
+    found = {e: value for e in picture.sizes if (value := regret(picture.timed, e))}
+    axes.plot(list(found), list(found.values()), **_style(OURS))
+    axes.axhline(REGRET, color="0.6", linewidth=0.8, linestyle=":")
+    axes.set_ylim(bottom=0)
+    axes.set_ylabel("regret")
     ticks = [e for e in picture.sizes if e % 2 == 0]
     axes.set_xticks(ticks, [f"{width(e)}\n{_short(picture.sizes[e])}" for e in ticks])
     axes.set_xlabel("width of the window, share of the rows and rows")
-    axes.set_ylabel("queries a second, one thread")
-    return ends
 
 
 def _curves(axes: Any, picture: WindowPicture, exponent: int) -> dict[str, End]:

@@ -14,7 +14,7 @@ import numpy as np
 from benchmarks.attributed import AttributedSet
 from benchmarks.building import WARMING, Built
 from benchmarks.peers.engines import label
-from benchmarks.peers.windows import ENGINES, OURS, WindowEngine
+from benchmarks.peers.windows import ENGINES, FAMILY, OURS, WindowEngine
 from benchmarks.peers.windows.likewise_window import ASKED
 from benchmarks.timing import interleaved, median
 from benchmarks.windows import Asked, K, Ordered, recall_of
@@ -199,3 +199,14 @@ def at(timed: Sequence[Timed], engine: str, exponent: int, *, asked: bool = Fals
 def geometric(values: Sequence[float]) -> float:
     """The geometric mean."""
     return float(np.exp(np.mean(np.log(values))))
+
+
+def regret(timed: Sequence[Timed], exponent: int) -> float | None:
+    """How many times as long ours, asked for 95 %, takes as the best of our ways that finds it."""
+    ours = at(timed, OURS, exponent, asked=True)
+    rates = [
+        found.rate
+        for name, engine in ENGINES.items()
+        if engine.family == FAMILY and (found := at(timed, name, exponent)) is not None
+    ]
+    return max(*rates, ours.rate) / ours.rate if ours is not None and rates else None

@@ -35,8 +35,10 @@ class SearchInfo:
         seconds: wall time of the search.
         matching: how many rows pass the filter (all rows when there is none).
         reason: why the planner chose this strategy, in a sentence.
-        candidates: the strategies weighed with their estimated cost in seconds; filled
-            when ``explain=True``.
+        candidates: the strategies weighed, and the seconds that a query should take by each;
+            filled when ``explain=True``.
+        actual: the seconds that a query did take by that chosen, without the work before and
+            after it; filled when ``explain=True``.
 
     Example:
         >>> info = SearchInfo("exact", 1.0, 200, 0.001, 200, "there is no graph")
@@ -51,6 +53,7 @@ class SearchInfo:
     matching: int
     reason: str = ""
     candidates: dict[str, float] = field(default_factory=dict)
+    actual: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values, for JSON.

@@ -305,7 +305,7 @@ def test_create_and_info(papers: Shell) -> None:
     about = papers.json("info", "c")
     assert about["rows"] == 20
     assert about["fields"]["dense"]["metric"] == "cosine"
-    assert about["metadata_fields"]["year"]["indexed"] is True
+    assert about["metadata_fields"]["year"] == {"indexed": True, "windows": []}
     lines = dict(line.split("\t") for line in papers("info", "c").splitlines())
     assert lines["rows"] == "20"
     assert lines["fields.dense.dim"] == "3"
@@ -340,6 +340,20 @@ def test_search_by_id_vector_and_filter(papers: Shell) -> None:
     assert 0 < len(good["hits"]) < 20
     assert all(hit["score"] >= 0.99 for hit in good["hits"])
     assert papers.json("search", "c", "--vector", "q.npy", "--explain")["info"]["reason"]
+
+
+def test_windows_and_what_a_search_took(papers: Shell) -> None:
+    papers("import", "c", "papers.jsonl", "--upsert", "--window", "year", "--window", "day")
+    fields = papers.json("info", "c")["metadata_fields"]
+    assert fields["year"] == fields["day"] == {"indexed": True, "windows": ["dense"]}
+    found = papers.json("search", "c", "--id", "7", "--where", "year > 2009", "--explain")
+    assert found["info"]["matching"] == 10
+    assert 0 < found["info"]["actual"] < found["info"]["seconds"]
+    papers("search", "c", "--id", "7", "--explain")
+    assert "\n  exact: about " in papers.err
+    assert papers.err.rstrip().split("\n")[-1].startswith("  it took ")
+    papers("import", "c", "papers.jsonl", "--upsert", "--window", "yaer", code=2)
+    assert "'yaer'" in papers.err
 
 
 def test_search_in_a_pipe_is_one_line_a_hit(papers: Shell) -> None:

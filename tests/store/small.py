@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
-from likewise.index import CostModel, graph
+from likewise.index import CostModel, _part_links, _windows, graph, window
+from likewise.index._part_links import part_sizes
 from likewise.store import sealing, view
 
 TAIL_ROWS, GRAPH_ROWS = 40, 64
@@ -21,4 +24,8 @@ def shrink(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(sealing, "QUIET_SECONDS", 0.001)
     patch.setattr(sealing, "PATIENCE_SECONDS", 0.01)
     patch.setattr(graph, "SMALLEST_GRAPH", GRAPH_ROWS)
+    patch.setattr(window, "SMALLEST", GRAPH_ROWS)
+    patch.setattr(_windows, "NARROWEST", 8)
+    for module in (_part_links, window):
+        patch.setattr(module, "part_sizes", partial(part_sizes, smallest=GRAPH_ROWS // 4))
     patch.setattr(view, "TAIL_BLOCK", 16)

@@ -62,6 +62,41 @@ class TestGraphsEuclidean(WithGraphs):
     metric = "euclidean"
 
 
+class WithWindows(WithGraphs):
+    """The same, and ranges of the number ``n`` are searched by windows."""
+
+    def create(self, path: Path, **options: Any) -> lw.Collection:
+        collection = super().create(path, **options)
+        # A field is known once a row has had it.
+        collection.add([{"id": "first", "vector": [1] * options["dim"], "n": 0}])
+        collection.index_field("n", window=True)
+        collection.delete("first")
+        return collection
+
+    def test_windows_answer(self, filled: tuple[Any, PlainStore]) -> None:
+        store, _ = filled
+        store.seal()
+        query = self.vectors(1)[0]
+        assert store.search(query, 3, where="n >= 1").info.strategy == "window"
+
+    def test_graphs_answer(self, filled: tuple[Any, PlainStore]) -> None:
+        store, _ = filled
+        store.seal()
+        assert store.search(self.vectors(1)[0], 3).info.strategy != "exact"
+
+
+class TestWindowsCosine(WithWindows):
+    metric = "cosine"
+
+
+class TestWindowsEuclidean(WithWindows):
+    metric = "euclidean"
+
+
+class TestWindowsHamming(WithWindows):
+    metric = "hamming"
+
+
 FIELDS = {"image": "euclidean", "title": "cosine", "sketch": "hamming"}
 
 

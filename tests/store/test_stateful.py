@@ -49,19 +49,22 @@ EVERYTHING = {
     **{"n": 0, "kind": "a", "day": date(2020, 1, 1), "tags": ["x"], "text": "first"},
     "deep": {"flag": True},
 }
-filters = st.sampled_from(
-    [
-        None,
-        "n >= 3",
-        "n = 99",
-        "kind in ('a', 'b') and n < 4",
-        "not kind = 'a'",
-        {"day": {"$gt": date(2020, 1, 4)}},
-        lw.F("tags").contains("x") | (lw.F("deep.flag") == True),  # noqa: E712
-        lw.F("id") == 7,
-        "text = 'alpha'",
-    ]
-)
+FILTERS = [
+    None,
+    "n >= 3",
+    "n > 1 and n <= 4",
+    "n between 4 and 2",
+    "n < 4 and not kind = 'a'",
+    {"n": {"$gte": 2}, "day": {"$lte": date(2020, 1, 6)}},
+    "n = 99",
+    "kind in ('a', 'b') and n < 4",
+    "not kind = 'a'",
+    {"day": {"$gt": date(2020, 1, 4)}},
+    lw.F("tags").contains("x") | (lw.F("deep.flag") == True),  # noqa: E712
+    lw.F("id") == 7,
+    "text = 'alpha'",
+]
+filters = st.sampled_from(FILTERS)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -74,8 +77,13 @@ def _small_limits() -> Iterator[None]:
 class Histories(RuleBasedStateMachine):
     """The collection under test, a second handle that only reads, and the model."""
 
-    @initialize(seed=st.integers(0, 2**32 - 1), logged=st.booleans())
-    def begin(self, seed: int, logged: bool) -> None:
+    @initialize(
+        seed=st.integers(0, 2**32 - 1),
+        logged=st.booleans(),
+        windows=st.sampled_from([["n"], ["n", "day"], ["kind", "n"], []]),
+        sealed=st.sampled_from([200, 70, 0]),  # enough for links within parts, few, and none
+    )
+    def begin(self, seed: int, logged: bool, windows: list[str], sealed: int) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="likewise-"))
         self.path = self.folder / "history.likewise"
         self.random = np.random.default_rng(seed)
@@ -87,6 +95,11 @@ class Histories(RuleBasedStateMachine):
         first = self.row("first", EVERYTHING)
         assert self.writer.add([first]) == ["first"]
         self.model.upsert([first])
+        for name in windows:
+            self.writer.index_field(name, window=True)
+        if sealed:
+            self.upsert_many(sealed, 100)
+            self.writer.seal()
 
     def row(self, id_: object, rest: dict) -> dict:
         # Whole numbers, so that equal rows and equal distances come up often.
@@ -136,9 +149,16 @@ class Histories(RuleBasedStateMachine):
         assert report.erased
         assert report.rows == len(self.model)
 
-    @rule(name=st.sampled_from(["n", "kind", "tags", "deep.flag"]))
-    def index_field(self, name: str) -> None:
-        self.writer.index_field(name)
+    @rule(
+        name=st.sampled_from(["n", "kind", "tags", "day", "deep.flag"]),
+        window=st.sampled_from([None, True, True, False]),
+    )
+    def index_field(self, name: str, window: bool | None) -> None:
+        self.writer.index_field(name, window=window)
+
+    @rule(name=st.sampled_from(["n", "day"]), field=st.sampled_from(list(FIELDS)))
+    def windows_of_one_field(self, name: str, field: str) -> None:
+        self.writer.index_field(name, window=True, using=field)
 
     @rule()
     def reopen(self) -> None:
@@ -177,6 +197,11 @@ class Histories(RuleBasedStateMachine):
         expected.must_be(found, k, exact=exact or found.info.strategy == "exact")
         assert found.info.matching == len(expected.distances)
 
+    @rule(k=st.sampled_from([2, 10]), field=st.sampled_from(list(FIELDS)), writes=st.booleans())
+    def search_by_every_filter(self, k: int, field: str, writes: bool) -> None:
+        for where in FILTERS:
+            self.search(k, where, False, field, writes)
+
     @rule(where=filters)
     def search_within(self, where: object) -> None:
         query = self.row(None, {})["vectors"]["dense"]
@@ -214,6 +239,8 @@ class Histories(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         if hasattr(self, "writer"):
+            for field in FIELDS:
+                self.search_by_every_filter(10, field, writes=False)
             assert self.writer.check() == []
             assert {row["id"] for row in self.writer.rows()} == set(self.model.rows)
             self.reader.close()

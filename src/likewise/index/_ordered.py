@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import math
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -98,7 +99,8 @@ class Ordered:
         with_low, with_high = inclusive in ("both", "left"), inclusive in ("both", "right")
         low = _bounded(lows, self.kind, upward=with_low)
         high = _bounded(highs, self.kind, upward=not with_high)
-        found = np.zeros((max(len(low), len(high)), 4), dtype=np.int64)
+        count = len(high) if len(low) == 1 else len(low)
+        found = np.zeros((count, 4), dtype=np.int64)
         for column, values in ((0, self._values), (2, self._late_values)):
             if len(values):
                 found[:, column] = _places(values, low, 0)
@@ -182,8 +184,7 @@ def _bounds(window: Any) -> tuple[Any, Any]:
             f"window must be a pair (low, high), None being open; got {window!r}"
         ) from None
     sides = [_listed(side) for side in (low, high)]
-    lengths = {len(side) for side in sides} - {1}
-    if len(lengths) > 1 or 0 in lengths:
+    if len({len(side) for side in sides} - {1}) > 1:
         raise InvalidArgument(
             f"the bounds of window must be as many as the queries; got {len(sides[0])} and "
             f"{len(sides[1])}"
@@ -194,10 +195,11 @@ def _bounds(window: Any) -> tuple[Any, Any]:
 def _listed(side: Any) -> Any:
     if isinstance(side, (list, tuple)):
         return list(side)
-    if isinstance(side, np.ndarray) and side.ndim > 0:
+    if hasattr(side, "__array__") and not isinstance(side, np.generic):
+        side = np.asarray(side)  # such as a column of a table
         if side.ndim > 1:
             raise InvalidArgument(f"the bounds of window must lie in a row; got {side.shape}")
-        return side
+        return side if side.ndim else [side[()]]
     return [side]
 
 
@@ -212,7 +214,8 @@ def _bounded(side: Any, kind: str, *, upward: bool) -> Any:
         return numbers if upward else np.nextafter(numbers, np.inf)
     if plain and whole and kind == WHOLE_KIND and bool((np.abs(side) <= EXACT_FLOATS).all()):
         return side.astype(np.int64) + (not upward)
-    return [_bound(value, kind, upward=upward) for value in side.tolist()]
+    # Not `tolist`, which makes numbers of some dates, and None of NaT.
+    return [_bound(value, kind, upward=upward) for value in side]
 
 
 def _bound(value: Any, kind: str, *, upward: bool) -> Any:
@@ -242,7 +245,9 @@ def _real(value: int | float, *, upward: bool) -> float:
     try:
         near = float(value)
     except OverflowError:
-        return math.inf if value > 0 else -math.inf
+        return math.inf if value > 0 else -sys.float_info.max
+    if near == math.inf and not upward:
+        return math.nan  # which numpy puts after all numbers
     # Python compares a whole number with a float exactly.
     if near < value or (near == value and not upward):
         return math.nextafter(near, math.inf)
@@ -253,12 +258,13 @@ def _date(value: Any, *, upward: bool) -> Any:
     if not isinstance(value, (str, np.datetime64, datetime.date)):
         raise InvalidType(f"the bounds of window must be dates or None; got {value!r}")
     try:
-        date = np.datetime64(value).astype(DATES)
+        given = np.datetime64(value)
+        date = given.astype(DATES)
     except ValueError as error:
         raise InvalidArgument(f"the bounds of window must be dates; got {value!r}") from error
     if np.isnat(date):
         raise InvalidArgument("the bounds of window must be dates; got NaT")
-    return date if upward else date + np.timedelta64(1, "us")
+    return date if upward and date == given else date + np.timedelta64(1, "us")
 
 
 def _places(values: Values, bounds: Any, unbounded: int) -> Any:

@@ -75,21 +75,23 @@ class PartLinks:
         sizes, links = arrays["part_sizes"], arrays["part_links"]
         overlapping = arrays["overlapping_links"]
         levels = len(sizes)
-        descending = levels == 0 or (sizes[-1] >= 1 and (sizes[:-1] % sizes[1:] == 0).all())
+        # Kernels divide by them.
+        fitting = ((sizes >= 1) & (sizes < rows)).all() and (sizes[:-1] > sizes[1:]).all()
         if (
             links.ndim != 3
             or links.shape[:2] != (rows, levels)
             or overlapping.shape not in ((0, 0, 0), links.shape)
-            or not descending
+            or not fitting
+            or (sizes[:-1] % sizes[1:]).any()
         ):
             raise DamagedFile("the links of the parts do not belong together; build it again")
         return cls(sizes, links, overlapping)
 
 
-def part_sizes(rows: int, branching: int, smallest: int = SMALLEST_PART) -> list[int]:
+def part_sizes(rows: int, branching: int) -> list[int]:
     """Rows a part on each level, the largest first; none where one part would hold them all."""
     sizes = []
-    size = smallest
+    size = SMALLEST_PART
     while size < rows:
         sizes.append(size)
         size *= branching

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from likewise.index._windows import SPARSE, Windows
+from likewise.index._passing import SPARSE
+from likewise.index._windows import Windows
 from likewise.index.planner import list_length
 
 IdArray = npt.NDArray[np.int64]

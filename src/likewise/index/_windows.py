@@ -30,6 +30,7 @@ from likewise.index._loops import is_compiled, loops
 from likewise.index._net import Net, Scratch
 from likewise.index._ordered import IdArray, Ordered, PlaceArray
 from likewise.index._part_links import PartLinks
+from likewise.index._passing import Passing
 from likewise.index._walking import FEWEST_SPARE, PIECE, SHALLOWEST, UNLIMITED, ranked
 from likewise.index.planner import CostModel
 from likewise.index.recall import RecallCurve, depths_for, measure
@@ -55,8 +56,6 @@ LONGEST = 256
 NARROWEST = 256
 #: Once the cheapest walk costs so many times a scan, narrower windows are not measured.
 HOPELESS = 2.0
-#: Where fewer of all rows pass a mask, those that pass are listed before a scan.
-SPARSE = 1 / 4
 #: How far beyond a row, measured by a near one, a query is put that is in no graph.
 BEYOND = 0.5
 #: Times a timing is repeated; the best counts.
@@ -104,14 +103,14 @@ class WindowAsk:
         k: rows wanted.
         length: of the list.
         stop: the stopping ratio; 0 never.
-        mask: (places,) rows that may be found; None is all.
+        passing: rows that may be found; None is all.
     """
 
     method: str
     k: int
     length: int
     stop: float = 0.0
-    mask: npt.NDArray[np.bool_] | None = None
+    passing: Passing | None = None
 
 
 def scan_length(k: int, codes: str = "4-bit") -> int:
@@ -141,7 +140,6 @@ class Windows:
         self._whole = read_only(_with_twins(net)[:ordered])
         self._scratch = Scratch(net.codes.count)
         self._graph: tuple[Any, ...] = ()
-        self._late = 0
 
     @property
     def codes(self) -> Codes:
@@ -177,7 +175,6 @@ class Windows:
             read_only(ordered.slots() if len(ordered.late) else ordered.order),
             read_only(ordered.late),
         )
-        self._late = len(ordered.late)
         self._search = loops(self.codes.metric).window.search_windows
 
     # -- searching -----------------------------------------------------------------------
@@ -208,12 +205,11 @@ class Windows:
             np.ones(count, np.float32) if ratios else _NO_RATIOS,
         )
         graph, mask = self._graph, _NO_MASK
-        if ask.mask is not None:
-            mask = read_only(np.ascontiguousarray(ask.mask))
-            listed = np.flatnonzero(mask).astype(np.int32)
-            if ask.method == "scan" and not self._late and len(listed) < SPARSE * len(mask):
+        if ask.passing is not None:
+            mask, listed = ask.passing.mask, ask.passing.listed
+            if ask.method == "scan" and listed is not None:
                 # Those that pass, in order, in the place of late rows.
-                graph, mask = (*graph[:-1], read_only(listed)), _NO_MASK
+                graph, mask = (*graph[:-1], listed), _NO_MASK
                 spans = np.searchsorted(listed, windows[:, :2])
                 windows = np.concatenate([np.zeros_like(spans), spans], axis=1)
         settings = self._settings(ask, width)

@@ -11,14 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 from likewise._arguments import check_count, suggest_arguments
-from likewise.errors import InvalidArgument, InvalidType
+from likewise.errors import DamagedFile, InvalidArgument, InvalidType
 from likewise.index import _compiled
 from likewise.index._codes import CODES, Codes
-from likewise.index._compiled.values import COUNT, DEPTH, SCANNED
+from likewise.index._compiled.values import COUNT, DEPTH, SCANNED, Found
 from likewise.index._loops import at_hand, is_compiled
 from likewise.index._net import FEW_LINKS, MANY_LINKS, SHORT_ROWS, Net
 from likewise.index._ordered import Ordered, as_attribute
 from likewise.index._part_links import few_links, link_parts, part_sizes
+from likewise.index._passing import Passing
 from likewise.index._protocol import Answer, IndexPlan, Progress, Request
 from likewise.index._rows import GrowingRows
 from likewise.index._sampling import shuffled
@@ -175,14 +176,15 @@ class Window(Index):
             600
         """
         before = self._numbered, self._keys
+        rows = as_dense(X, metric=self._metric, what="X")
         try:
-            count = len(X)
+            count = len(rows)
             self._numbered = attribute is not None
             given = np.arange(count) if attribute is None else attribute
             self._incoming = as_attribute(given, count)
             self._keys = None if sample_keys is None else checked_keys(sample_keys, count)
             self._asked = queries
-            return super().fit(X, progress=progress)
+            return super().fit(rows, progress=progress)
         except BaseException:
             self._numbered, self._keys = before
             raise
@@ -206,8 +208,8 @@ class Window(Index):
             >>> window.search(rows[1], k=5, window=(690, None))[0].ids.tolist()
             [601, 600]
         """
-        self._held()
-        count = len(X)
+        rows = as_dense(X, dim=self._held().dim, metric=self._metric, what="X")
+        count = len(rows)
         if (attribute is None) == self._numbered and count:
             raise InvalidArgument(
                 "attribute must be given to add() as it was to fit()"
@@ -218,7 +220,7 @@ class Window(Index):
         given = np.arange(first, first + count) if attribute is None else attribute
         self._incoming = as_attribute(given, count, self._ordered.kind)
         try:
-            return super().add(X)
+            return super().add(rows)
         finally:
             self._incoming = None
 
@@ -258,8 +260,9 @@ class Window(Index):
 
         Raises:
             InvalidType, InvalidArgument: the window is no pair of numbers, or of as many as there
-                are queries; an unknown ``method``; ``effort`` with ``exact`` or ``recall``;
-                "super" without ``overlap=True``. Otherwise as `Index.search`.
+                are queries; an unknown ``method``, or one with ``exact``, ``recall=1`` or ``k=None``;
+                ``effort`` with ``exact``, ``recall``, ``k=None`` or "scan"; "super" without
+                ``overlap=True``. Otherwise as `Index.search`.
 
         Cost: see the class; about 20 us a call beside.
 
@@ -277,7 +280,17 @@ class Window(Index):
             raise InvalidArgument(f"method must be one of {', '.join(METHODS)}; got {method!r}")
         if method == "super" and not self._overlap:
             raise InvalidArgument('method="super" needs an index made with overlap=True')
+        if method is not None and (request.exact or k is None or request.recall == 1.0):
+            raise InvalidArgument(
+                "method= says how to search; exact=, recall=1 and k=None leave no choice, since "
+                "all rows are looked at: give one or the other"
+            )
         if effort is not None:
+            if k is None or method == "scan":
+                raise InvalidArgument(
+                    "effort= is the length of a walk's list: a scan has none, nor has k=None, for "
+                    "which all rows are looked at"
+                )
             if exact or recall is not None:
                 raise InvalidArgument(
                     "effort= says how hard to search, recall= and exact= how much to find: give "
@@ -292,11 +305,13 @@ class Window(Index):
             raise InvalidArgument(
                 f"window must have one bound, or one a query ({len(queries)}); got {len(windows)}"
             )
-        rows, matching, mask = self._matching(windows, request.selection)
-        fewest = int(matching.min())
+        rows = windows[:, 1] - windows[:, 0] + windows[:, 3] - windows[:, 2]
+        passing = self._passing(where, request.selection)
+        matching = rows if passing is None else passing.counts(windows)
+        fewest = int(matching.min()) if len(matching) else 0
         if not len(queries) or not matching.any():
             return self._neighbours(nothing(len(queries)), fewest, start)
-        asked = _Asked(queries, request, windows, rows, matching, mask, method)
+        asked = _Asked(queries, request, windows, rows, matching, passing, method)
         return self._neighbours(self._answer(asked), fewest, start)
 
     @property
@@ -338,23 +353,31 @@ class Window(Index):
         attribute = np.empty(0) if self._incoming is None else self._incoming
         prepared = extended(held, rows, self._prepared)
         both = np.concatenate([ordered.attribute, attribute])
-        self._prepared = prepared
-        if windows is None or not windows.codes.takes(rows).all():
-            windows = None
-        else:
-            windows.append(rows)
-            if windows.codes.spoiled and self._finer(windows.codes) is not None:
-                windows = None
-        late = len(held) - ordered.ordered
-        if windows is not None and late <= max(LATE, LATE_SHARE * ordered.ordered):
-            ordered.add(attribute)
-            self._bound = False
-            return
-        # Until all are linked anew they are scanned.
-        self._take(held, prepared, Ordered(both), None)
-        if len(held) >= SMALLEST:
-            self._keys = None  # keys for the new rows are not known
-            self._take(held, prepared, self._ordered, self._linked(prepared, self._ordered, None))
+        self._keys = None  # those of the new rows are not known
+        try:
+            late = len(held) - ordered.ordered
+            few = late <= max(LATE, LATE_SHARE * ordered.ordered)
+            if windows is not None and few and self._coded(windows, rows):
+                ordered.add(attribute)
+                self._prepared = prepared
+                self._forget()
+                return
+            ordered = Ordered(both)
+            linked = None
+            if len(held) >= SMALLEST:
+                linked = self._linked(prepared, ordered, None)
+            self._take(held, prepared, ordered, linked)
+        except BaseException:
+            # The rows are in: until all are linked anew they are scanned.
+            self._take(held, prepared, Ordered(both), None)
+            raise
+
+    def _coded(self, windows: Windows, rows: Float32Array) -> bool:
+        """Give rows that come late their codes, if these tell them apart."""
+        if not windows.codes.takes(rows).all():
+            return False
+        windows.append(rows)
+        return not windows.codes.spoiled or self._finer(windows.codes) is None
 
     def _compact(self, keep: IdArray) -> None:
         ordered = Ordered(self._ordered.attribute[keep])
@@ -382,6 +405,7 @@ class Window(Index):
         rows = self._ordered.ordered
         self._planner = Planner(self._windows, rows, costs)
         self._bound = False
+        self._last_passing: tuple[Any, tuple[int, int], Passing | None] = (None, (0, 0), None)
 
     def _linked(
         self, prepared: PreparedRows, ordered: Ordered, progress: Progress | None
@@ -447,28 +471,31 @@ class Window(Index):
 
     def _search(self, queries: Float32Array, request: Request) -> Answer:
         windows = self._ordered.everything()
-        parts = self._matching(windows, request.selection)
-        return self._answer(_Asked(queries, request, windows, *parts, None))
-
-    def _matching(
-        self, windows: IdArray, selection: Selection
-    ) -> tuple[IdArray, IdArray, BoolArray | None]:
-        """(b,) rows in each window, and how many may be found; and the mask by place, if any."""
         rows = windows[:, 1] - windows[:, 0] + windows[:, 3] - windows[:, 2]
+        passing = self._passing(request.selection, request.selection)
+        matching = rows if passing is None else passing.counts(windows)
+        return self._answer(_Asked(queries, request, windows, rows, matching, passing, None))
+
+    def _passing(self, where: Any, selection: Selection) -> Passing | None:
+        """The mask by place; None where all rows pass.
+
+        That of the last call is kept for the next one: the same object that cannot change, or
+        the rows that were not deleted.
+        """
         if selection.count == selection.size:
-            return rows, rows, None
+            return None
+        fixed = where is None or (isinstance(where, np.ndarray) and not where.flags.writeable)
+        version = (self._slots.count, self._slots.deleted)
+        last, known, passing = self._last_passing
+        if fixed and passing is not None and last is where and known == version:
+            return passing
         by_slot = selection.mask()
-        ordered = self._ordered
-        mask = None if by_slot is None else by_slot[ordered.slots()]
-        if mask is None:
-            return rows, rows, None
-        # Passing rows before each place, as far as windows reach.
-        before = np.zeros(ordered.ordered + 1, dtype=np.int64)
-        np.cumsum(mask[: ordered.ordered], out=before[1:])
-        late = np.zeros(len(ordered.late) + 1, dtype=np.int64)
-        np.cumsum(mask[ordered.late], out=late[1:])
-        low, high, first, last = windows.T
-        return rows, before[high] - before[low] + late[last] - late[first], mask
+        if by_slot is None:
+            return None
+        passing = Passing.of(by_slot, self._ordered)
+        if fixed:
+            self._last_passing = where, version, passing
+        return passing
 
     def _answer(self, asked: _Asked) -> Answer:
         windows, request = self._windows, asked.request
@@ -482,7 +509,7 @@ class Window(Index):
             request.recall,
             asked.queries.shape[1],
             request.exact or request.recall == 1.0 or request.k is None or not ready,
-            asked.mask is not None,
+            asked.passing is not None,
             asked.method,
             request.effort,
         )
@@ -509,20 +536,19 @@ class Window(Index):
         if not self._bound:
             windows.bind(self._prepared.rows, self._ordered)
             self._bound = True
-        if method not in (None, "scan", "parts") and method not in windows.measured:
+        walks = method not in (None, "scan", "parts") and len(windows.parts.sizes) > 0
+        if walks and method not in windows.measured:
             self._measure(windows, self._prepared, self._ordered, str(method))
 
     def _at_once(self, way: Way, weighed: dict[str, float], asked: _Asked) -> Answer | None:
-        """All queries in one window, without a mask; None where that is not enough."""
+        """All queries in one window; None where that is not enough."""
         windows, request = self._windows, asked.request
         k = request.k
-        simple = asked.mask is None and request.radius is None
-        if windows is None or way.method == "exact" or k is None or not simple:
+        if windows is None or way.method == "exact" or k is None or request.radius is not None:
             return None
-        wanted = min(k, int(asked.matching[0]))
-        ask = WindowAsk(way.method, k, max(way.length, k), way.stop)
+        ask = WindowAsk(way.method, k, max(way.length, k), way.stop, asked.passing)
         found = windows.find(asked.queries, asked.windows, ask, self._jobs)
-        if int(found.notes[:, COUNT].min()) < wanted:
+        if not _enough(found, way, asked, asked.matching).all():
             return None
         reason = reason_for(way, asked.matching, True)
         name = "scan" if way.method == "scan" else "window"
@@ -535,14 +561,10 @@ class Window(Index):
         if way.method == "exact" or windows is None or k is None:
             self._exactly(some, asked, gathered)
             return
-        masked = asked.mask is not None
-        ask = WindowAsk(way.method, k, max(way.length, k), way.stop, asked.mask)
+        ask = WindowAsk(way.method, k, max(way.length, k), way.stop, asked.passing)
         found = windows.find(asked.queries[some], asked.windows[some], ask, self._jobs)
-        counts, depths = found.notes[:, COUNT], found.notes[:, DEPTH]
-        enough = counts >= np.minimum(k, asked.matching[some])
-        if masked and way.method == "parts" and asked.request.effort is None:
-            # What lies deeper than planned was promised less.
-            enough &= (depths <= way.depth) | (depths == 0)
+        enough = _enough(found, way, asked, asked.matching[some])
+        counts = found.notes[:, COUNT]
         name = "scan" if way.method == "scan" else "window"
         gathered.scanned += int(found.notes[:, SCANNED].sum())
         gathered.take(some[enough], found.ids[enough], found.distances[enough], counts[enough])
@@ -558,11 +580,12 @@ class Window(Index):
         for i, (low, high, first, last) in enumerate(each.tolist()):
             mine = some[which.reshape(-1) == i]
             where: IdArray | None = None
-            if high - low + last - first < len(self._ordered.attribute) or asked.mask is not None:
+            everything = high - low + last - first == len(self._ordered.attribute)
+            if not everything or asked.passing is not None:
                 ordered = self._ordered
                 places = np.append(np.arange(low, high), ordered.late[first:last])
-                if asked.mask is not None:
-                    places = places[asked.mask[places]]
+                if asked.passing is not None:
+                    places = places[asked.passing.mask[places]]
                 where = np.sort(ordered.slots()[places]).astype(np.int64)
             found = scan(
                 self._prepared,
@@ -626,6 +649,8 @@ class Window(Index):
         if state["windows"] is not None:
             values = state["windows"]
             codes = Codes.from_arrays(self._metric, rows.dim, arrays, values["net"]["codes"])
+            if codes.count != len(rows):
+                raise DamagedFile("the codes are not those of the rows; build the index again")
             windows = Windows.from_arrays(codes, arrays, values, ordered.ordered)
             self._given_costs = None if windows.clocked else windows.costs
         self._take(rows, prepared, ordered, windows)
@@ -643,7 +668,7 @@ class _Asked:
     windows: IdArray
     rows: IdArray
     matching: IdArray
-    mask: BoolArray | None
+    passing: Passing | None
     method: str | None
 
     def for_each(self) -> _Asked:
@@ -657,3 +682,12 @@ class _Asked:
             rows=np.broadcast_to(self.rows, count),
             matching=np.broadcast_to(self.matching, count),
         )
+
+
+def _enough(found: Found, way: Way, asked: _Asked, matching: IdArray) -> BoolArray:
+    """(b,) which queries were answered with as many rows, and as well, as was planned."""
+    enough: BoolArray = found.notes[:, COUNT] >= np.minimum(asked.request.k or 0, matching)
+    if asked.passing is not None and way.method == "parts" and asked.request.effort is None:
+        depths = found.notes[:, DEPTH]  # what lies deeper than planned was promised less
+        enough &= depths <= way.depth
+    return enough

@@ -38,7 +38,13 @@ def describe(path: Path, view: View, connection: sqlite3.Connection) -> dict[str
             }
             for name, field in view.settings.fields.items()
         },
-        "metadata_fields": {name: {"indexed": name in view.settings.indexed} for name in known},
+        "metadata_fields": {
+            name: {
+                "indexed": name in view.settings.indexed,
+                "windows": list(view.settings.windows.get(name, ())),
+            }
+            for name in known
+        },
         "segments": [_segment(segment) for segment in view.segments],
         "tail_rows": len(view.tail),
         "recall": _curves(view),
@@ -55,6 +61,13 @@ def _segment(segment: Segment) -> dict[str, Any]:
             name: {"codes": index.codes, "degree": index.degree, "bytes": index.nbytes}
             for name, index in segment.indexes.items()
             if isinstance(index, Graph)
+        },
+        "windows": {
+            path: {
+                name: {"codes": window.codes, "bytes": window.nbytes}
+                for name, window in windows.items()
+            }
+            for path, windows in segment.windows.items()
         },
         "damaged": list(segment.damaged),
     }
@@ -78,8 +91,15 @@ def tail_rows(connection: sqlite3.Connection, keeper: ViewKeeper) -> int:
     return (int(found[0]) if found else 0) - keeper.sealed_up_to()
 
 
-def add_indexed_field(connection: sqlite3.Connection, name: str, collection: str) -> None:
+def add_indexed_field(
+    connection: sqlite3.Connection,
+    name: str,
+    collection: str,
+    windows: tuple[str, ...] | None,
+) -> None:
     """Note in the settings that ``name`` is kept as a column (inside a transaction).
+
+    ``windows`` are the vector fields that get windows of it, maybe none; None leaves them.
 
     Raises:
         UnknownField: no row has ever had it.
@@ -91,8 +111,16 @@ def add_indexed_field(connection: sqlite3.Connection, name: str, collection: str
             f"collection {collection!r}: no row has had a field {name!r}; "
             f"there are {', '.join(known) or 'none'}"
         )
+    changed = settings
     if name not in settings.indexed:
-        _save(connection, replace(settings, indexed=(*settings.indexed, name)))
+        changed = replace(changed, indexed=(*settings.indexed, name))
+    if windows is not None:
+        every = {**settings.windows, name: windows}
+        changed = replace(
+            changed, windows={path: chosen for path, chosen in every.items() if chosen}
+        )
+    if changed != settings:
+        _save(connection, changed)
 
 
 def set_query_logging(connection: sqlite3.Connection, enabled: bool) -> None:

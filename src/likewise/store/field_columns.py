@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from likewise.filters import Filter
 from likewise.store import metadata
-from likewise.store.columns import Column, evaluate
+from likewise.store.columns import Column, Order, evaluate
 
 MaskArray = npt.NDArray[np.bool_]
 RowArray = npt.NDArray[np.int64]
@@ -34,11 +34,18 @@ class FieldColumns:
     Args:
         rows: (n,) row numbers.
         mapped: columns that are kept in the cache, by path.
+        orders: of these, those that are kept sorted too.
     """
 
-    def __init__(self, rows: RowArray, mapped: Mapping[str, Column] | None = None) -> None:
+    def __init__(
+        self,
+        rows: RowArray,
+        mapped: Mapping[str, Column] | None = None,
+        orders: Mapping[str, Order] | None = None,
+    ) -> None:
         self.rows = rows
         self.mapped = dict(mapped or {})
+        self._orders = dict(orders or {})
         self._columns: OrderedDict[str, Column] = OrderedDict()
         self._masks: OrderedDict[Filter, MaskArray] = OrderedDict()
         self._lock = threading.Lock()
@@ -58,6 +65,14 @@ class FieldColumns:
             while len(self._masks) > KEPT_MASKS:
                 self._masks.popitem(last=False)
         return mask
+
+    def order(self, path: str, connection: sqlite3.Connection) -> Order:
+        """The column of ``path`` sorted: from the cache, or sorted now and kept."""
+        order = self._orders.get(path)
+        if order is None:
+            order = Order.of(self.columns([path], connection)[path])
+            self._orders[path] = order
+        return order
 
     def columns(self, paths: Iterable[str], connection: sqlite3.Connection) -> dict[str, Column]:
         """The columns of ``paths``, from the cache or in one walk over the rows."""

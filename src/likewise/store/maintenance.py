@@ -138,7 +138,7 @@ def check_segment(
 
 
 def _check_reachable(segment: Segment) -> Iterator[Finding]:
-    for name, index in segment.indexes.items():
+    for name, index in segment.every_index():
         lost = len(index.unreachable()) if isinstance(index, Graph) else 0
         if lost:
             yield Finding(

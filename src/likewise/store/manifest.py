@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import zlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,8 @@ class SegmentEntry:
         files: file name to size in bytes.
         columns: indexed metadata path to file name.
         indexes: vector field to file name.
+        windows: metadata path to vector field to file name; the first window of a vector field
+            is its index too, one file under two names.
     """
 
     number: int
@@ -41,6 +43,7 @@ class SegmentEntry:
     files: dict[str, int]
     columns: dict[str, str]
     indexes: dict[str, str]
+    windows: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ from likewise.store.database import damaged
 from likewise.store.kernels import load_now
 from likewise.store.query_log import logged_queries
 from likewise.store.reports import RecallReport
-from likewise.store.searching import Found, Selected, find
+from likewise.store.searching import Found, find
+from likewise.store.selecting import Selected, select
 from likewise.store.view import View
 from likewise.vectors import Float32Array
 
@@ -32,7 +33,7 @@ def measure_recall(
     logged = logged_queries(connection, field, dim)[-count:]
     rows = _drawn_rows(connection, view, count - len(logged) // 2 if len(logged) else count)
     queries: list[tuple[Float32Array, Selected]] = []
-    everything = Selected(view.alive, view.live)
+    everything = select(view, None, connection)
     for row in rows:
         queries.append(_moved(view, everything, field, row))
     queries += [(query[None, :], everything) for query in logged]

@@ -82,6 +82,21 @@ def read_field(using: Any, settings: Settings) -> str:
     return using
 
 
+def read_windows(window: Any, using: Any, settings: Settings) -> tuple[str, ...] | None:
+    """The vector fields that get windows, in their order; none; or None: it stays as it is."""
+    if window is not None and not isinstance(window, bool):
+        raise InvalidType(f"window must be True, False or None; got {window!r}")
+    if using is None:
+        return None if window is None else tuple(settings.fields) if window else ()
+    if not window:
+        raise InvalidArgument("using= says which vector fields get windows; give window=True too")
+    named = [using] if isinstance(using, str) or not isinstance(using, Iterable) else list(using)
+    chosen = {read_field(name, settings) for name in named}
+    if not chosen:
+        raise InvalidArgument("using= names no vector field; leave it out for all of them")
+    return tuple(name for name in settings.fields if name in chosen)
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
     """What was asked: texts, vectors, or a row to find more like.

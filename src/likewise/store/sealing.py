@@ -27,9 +27,9 @@ import numpy.typing as npt
 
 from likewise._arrays import save_arrays
 from likewise.errors import CacheWarning, LikewiseError, StorageFailed
-from likewise.index import CostModel, Graph, Index, _compiled
-from likewise.index.exact import Exact
-from likewise.store.columns import Column
+from likewise.index import CostModel, Index, _compiled
+from likewise.store.building import Built, build_graph, build_scan
+from likewise.store.columns import Column, Order
 from likewise.store.database import Database
 from likewise.store.field_columns import read_columns
 from likewise.store.forking import Mutex, watch
@@ -38,9 +38,8 @@ from likewise.store.maintenance import check_segment
 from likewise.store.manifest import FILE_NAME, Manifest, SegmentEntry, write_manifest
 from likewise.store.query_log import logged_queries
 from likewise.store.segments import Segment, read_rows, rows_file
-from likewise.store.settings import Settings, VectorField
+from likewise.store.settings import Settings
 from likewise.store.view import OlderTransaction, View, ViewKeeper, read_state
-from likewise.vectors import Float32Array
 
 RowArray = npt.NDArray[np.int64]
 Progress = Callable[[int, int], None]
@@ -130,6 +129,10 @@ class Sealer:
         self._changed += changed
         if self._thread is not None and tail_rows <= TAIL_ROWS and self._changed < MUCH_CHANGED:
             return
+        self.wake()
+
+    def wake(self) -> None:
+        """Have the thread look for work, when nothing is committed for a moment."""
         self._changed = 0
         if self._thread is None or not self._thread.is_alive():
             self._thread = threading.Thread(
@@ -274,7 +277,7 @@ class Sealer:
                 for i, (segment, paths) in enumerate(zip(view.segments, written, strict=True)):
                     if paths:
                         found = read_columns(connection, segment.rows, paths)
-                        files = self._write_columns(number + i, found)
+                        files = self._write_columns(number + i, found, {})
                         entries[i] = replace(
                             entries[i],
                             columns={**entries[i].columns, **files},
@@ -365,34 +368,25 @@ class Sealer:
         new: tuple[SegmentEntry, ...] = ()
         if len(rows):
             number = self._next_number(view)
-            indexes = {
-                name: self._build(
-                    vectors[name], keys, asked[name], field, view.settings, job.graph, progress
+            orders = {path: Order.of(columns[path]) for path in view.settings.windows}
+            graph = job.graph and len(rows) >= GRAPH_ROWS
+            built = {
+                name: build_graph(
+                    vectors[name],
+                    field.metric or "cosine",
+                    {path: orders[path] for path in view.settings.windows_of(name)},
+                    random_state=view.settings.random_state,
+                    costs=self._costs,
+                    keys=keys,
+                    asked=asked[name],
+                    progress=progress,
                 )
+                if graph
+                else build_scan(vectors[name], field.metric or "cosine")
                 for name, field in view.settings.fields.items()
             }
-            entry = self._write(number, seq, first_row, last_row, rows, indexes, columns)
-            new = (entry,)
+            new = (self._write(number, seq, first_row, last_row, rows, built, columns, orders),)
         self._publish(view, (*kept_before, *new, *kept_after), purge_up_to=seq)
-
-    def _build(
-        self,
-        vectors: Float32Array,
-        keys: RowArray,
-        asked: Float32Array,
-        field: VectorField,
-        settings: Settings,
-        graph: bool,
-        progress: Progress | None,
-    ) -> Index:
-        metric = field.metric or "cosine"
-        if not graph or len(vectors) < GRAPH_ROWS:
-            return Exact(metric).fit(vectors)
-        # All cores: the graph is the same, and searches of other threads get their turn.
-        index = Graph(metric, random_state=settings.random_state, costs=self._costs, n_jobs=-1)
-        return index.fit(
-            vectors, sample_keys=keys, queries=asked if len(asked) else None, progress=progress
-        )
 
     def _write(
         self,
@@ -401,30 +395,43 @@ class Sealer:
         first_row: int,
         last_row: int,
         rows: RowArray,
-        indexes: dict[str, Index],
+        built: dict[str, Built],
         columns: dict[str, Column],
+        orders: dict[str, Order],
     ) -> SegmentEntry:
         arrays: dict[str, npt.NDArray[Any]] = {"rows": rows}
-        arrays |= {f"vectors/{name}": index.rows for name, index in indexes.items()}
+        arrays |= {f"vectors/{name}": parts.index.rows for name, parts in built.items()}
         save_arrays(self._cache / rows_file(number), arrays)
-        # By position: a name may be too long for a file, or differ from another only in case.
-        names = {
-            name: f"{number:06d}.{i}.{index.name}"
-            for i, (name, index) in enumerate(indexes.items())
-        }
-        for name, index in indexes.items():
-            index.save(self._cache / names[name], include_rows=False)
-        column_files = self._write_columns(number, columns)
-        files = [rows_file(number), *names.values(), *column_files.values()]
+        names: dict[str, str] = {}
+        windows: dict[str, dict[str, str]] = {}
+        for i, (name, parts) in enumerate(built.items()):
+            # By position: a name may be too long for a file, or differ from another only in case.
+            names[name] = self._save(parts.index, f"{number:06d}.{i}.{parts.index.name}")
+            for j, (path, window) in enumerate(parts.windows.items()):
+                apart = window is not parts.index
+                file = self._save(window, f"{names[name]}-{j}") if apart else names[name]
+                windows.setdefault(path, {})[name] = file
+        column_files = self._write_columns(number, columns, orders)
+        others = [file for files in windows.values() for file in files.values()]
+        files = self._sizes({rows_file(number), *names.values(), *others, *column_files.values()})
         return SegmentEntry(
-            number, seq, first_row, last_row, len(rows), self._sizes(files), column_files, names
+            number, seq, first_row, last_row, len(rows), files, column_files, names, windows
         )
 
-    def _write_columns(self, number: int, columns: dict[str, Column]) -> dict[str, str]:
+    def _save(self, index: Index, file: str) -> str:
+        index.save(self._cache / file, include_rows=False)
+        return file
+
+    def _write_columns(
+        self, number: int, columns: dict[str, Column], orders: dict[str, Order]
+    ) -> dict[str, str]:
         files = {}
         for i, (path, column) in enumerate(columns.items()):
             name = f"{number:06d}.column-{i}"
             arrays, attributes = column.to_arrays()
+            if path in orders:
+                places, kinds = orders[path].to_arrays()
+                arrays, attributes = arrays | places, attributes | kinds
             save_arrays(self._cache / name, arrays, attributes)
             files[path] = name
         return files
@@ -470,7 +477,7 @@ class Sealer:
         return max(used, default=0) + 1
 
     def _sizes(self, files: Iterable[str]) -> dict[str, int]:
-        return {name: (self._cache / name).stat().st_size for name in files}
+        return {name: (self._cache / name).stat().st_size for name in sorted(files)}
 
     @staticmethod
     def _lacking(segment: Segment, settings: Settings) -> list[str]:
@@ -505,7 +512,9 @@ def _next_job(
 
 
 def _wants_graph(view: View, i: int, rows: int) -> bool:
-    return rows >= GRAPH_ROWS and view.segments[i].graphless
+    """Whether a graph is missing, or a window."""
+    segment = view.segments[i]
+    return rows >= GRAPH_ROWS and (segment.graphless or segment.lacks_windows(view.settings))
 
 
 def _live(view: View, part: int) -> int:

@@ -7,8 +7,8 @@ the sealer writes the segment anew.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +16,9 @@ import numpy.typing as npt
 
 from likewise._arrays import DamagedFile, open_arrays, verify_arrays
 from likewise.errors import LikewiseError
-from likewise.index import Index, is_current, load
+from likewise.index import Index, Window, is_current, load
 from likewise.index.exact import Exact
-from likewise.store.columns import Column
+from likewise.store.columns import Column, Order
 from likewise.store.database import damaged
 from likewise.store.field_columns import FieldColumns
 from likewise.store.manifest import SegmentEntry
@@ -44,6 +44,8 @@ class Segment:
         entry: its lines in the manifest.
         rows: (n,) row numbers, ascending.
         indexes: vector field to its index over the n rows.
+        windows: metadata path to vector field to a `Window` in the order of that path; the first
+            of a vector field is its index too.
         fields: metadata columns of the n rows.
         damaged: what could not be used, a sentence a file; empty when all is well.
         outdated: whether an index file is of another version of Likewise, and not used.
@@ -55,6 +57,7 @@ class Segment:
     fields: FieldColumns
     damaged: tuple[str, ...] = ()
     outdated: bool = False
+    windows: Mapping[str, Mapping[str, Window]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -68,6 +71,22 @@ class Segment:
         """Whether every field is scanned."""
         return all(isinstance(index, Exact) for index in self.indexes.values())
 
+    def every_index(self) -> Iterator[tuple[str, Index]]:
+        """Each index once, with its vector field; the windows that are none come last."""
+        yield from self.indexes.items()
+        for windows in self.windows.values():
+            for name, window in windows.items():
+                if window is not self.indexes[name]:
+                    yield name, window
+
+    def lacks_windows(self, settings: Settings) -> bool:
+        """Whether a field has no window here that ``settings`` ask for."""
+        return any(
+            name not in self.entry.windows.get(path, {})
+            for path, names in settings.windows.items()
+            for name in names
+        )
+
 
 def open_segment(
     cache: Path, entry: SegmentEntry, settings: Settings, connection: sqlite3.Connection
@@ -79,6 +98,7 @@ def open_segment(
     another version is no damage: the rows are scanned until the writer has built it anew.
     """
     damaged: list[str] = []
+    indexes: dict[str, Index]
     try:
         content = open_arrays(_checked(cache / rows_file(entry.number), entry))
         rows = content.arrays["rows"]
@@ -88,24 +108,33 @@ def open_segment(
     except (DamagedFile, OSError, KeyError) as error:
         damaged.append(_damage(rows_file(entry.number), error))
         rows, vectors = read_rows(connection, settings, entry.first_row, entry.last_row)
-        indexes: dict[str, Index] = {
+        indexes = {
             name: Exact(settings.fields[name].metric or "cosine").fit(vectors[name])
             for name in settings.fields
         }
         return Segment(entry, rows, indexes, FieldColumns(rows), tuple(damaged))
+    named = {file: name for name, file in entry.indexes.items()}
+    named |= {file: name for files in entry.windows.values() for name, file in files.items()}
     opened = {
-        name: _open_index(cache, entry, name, vectors[name], damaged) for name in settings.fields
-    }
-    indexes = {
-        name: Exact(settings.fields[name].metric or "cosine").fit(vectors[name])
-        if index is None
-        else index
-        for name, index in opened.items()
+        file: _open_index(cache, entry, file, vectors[name], damaged)
+        for file, name in named.items()
     }
     # Those that are neither there nor damaged.
     outdated = len(damaged) < sum(index is None for index in opened.values())
-    columns = _open_columns(cache, entry, settings, damaged)
-    return Segment(entry, rows, indexes, FieldColumns(rows, columns), tuple(damaged), outdated)
+    indexes = {}
+    for name, spec in settings.fields.items():
+        index = opened[entry.indexes[name]]
+        indexes[name] = (
+            Exact(spec.metric or "cosine").fit(vectors[name]) if index is None else index
+        )
+    windows = {
+        path: {
+            name: index for name, file in files.items() if isinstance(index := opened[file], Window)
+        }
+        for path, files in entry.windows.items()
+    }
+    fields = FieldColumns(rows, *_open_columns(cache, entry, settings, damaged))
+    return Segment(entry, rows, indexes, fields, tuple(damaged), outdated, windows)
 
 
 def rows_file(number: int) -> str:
@@ -128,18 +157,18 @@ def read_rows(
         dtype=np.int64,
     )
     vectors = {}
-    for position, (name, field) in enumerate(settings.fields.items()):
-        vectors[name] = np.empty((len(rows), field.dim or 0), dtype=np.float32)
+    for position, (name, spec) in enumerate(settings.fields.items()):
+        vectors[name] = np.empty((len(rows), spec.dim or 0), dtype=np.float32)
         cursor = connection.execute(
             f"SELECT data FROM {vector_table(position)} WHERE row BETWEEN ? AND ? ORDER BY row",
             (first, top),
         )
-        done, size = 0, 4 * (field.dim or 0)
+        done, size = 0, 4 * (spec.dim or 0)
         while page := cursor.fetchmany(PAGE):
             blobs = [record[0] for record in page]
             if any(type(blob) is not bytes or len(blob) != size for blob in blobs):
                 raise damaged(f"a vector of field {name!r} has another length")
-            vectors[name][done : done + len(blobs)] = from_bytes(blobs, field.dim or 0)[
+            vectors[name][done : done + len(blobs)] = from_bytes(blobs, spec.dim or 0)[
                 : len(rows) - done
             ]
             done += len(blobs)
@@ -152,12 +181,11 @@ def read_rows(
 def _open_index(
     cache: Path,
     entry: SegmentEntry,
-    field: str,
+    file: str,
     vectors: Float32Array,
     damaged: list[str],
 ) -> Index | None:
     """The saved index; None where it is damaged, which ``damaged`` then says, or outdated."""
-    file = entry.indexes[field]
     try:
         path = _checked(cache / file, entry)
         return load(path, rows=vectors) if is_current(path) else None
@@ -168,17 +196,23 @@ def _open_index(
 
 def _open_columns(
     cache: Path, entry: SegmentEntry, settings: Settings, damaged: list[str]
-) -> dict[str, Column]:
+) -> tuple[dict[str, Column], dict[str, Order]]:
     columns: dict[str, Column] = {}
+    orders: dict[str, Order] = {}
     for path, file in entry.columns.items():
         if path not in settings.indexed:
             continue
         try:
             content = open_arrays(_checked(cache / file, entry))
-            columns[path] = Column.from_arrays(content.arrays, content.attributes)
+            column = Column.from_arrays(content.arrays, content.attributes)
+            order = Order.from_arrays(column, content.arrays, content.attributes)
         except (LikewiseError, OSError, KeyError) as error:
             damaged.append(_damage(file, error))
-    return columns
+            continue
+        columns[path] = column
+        if order is not None:
+            orders[path] = order
+    return columns, orders
 
 
 def _checked(path: Path, entry: SegmentEntry) -> Path:

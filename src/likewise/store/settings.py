@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from likewise import metrics
@@ -86,6 +86,8 @@ class Settings:
     Attributes:
         fields: vector fields by name, in order; the first is the default.
         indexed: metadata paths that are kept as mapped columns.
+        windows: of these, those that searches by range are made fast for, in the order in which
+            they were asked for; each with its vector fields.
         recall: the default target of a search.
         log_queries: whether recent query vectors are kept to measure recall with.
         random_state: seeds every graph.
@@ -93,9 +95,14 @@ class Settings:
 
     fields: dict[str, VectorField]
     indexed: tuple[str, ...] = ()
+    windows: dict[str, tuple[str, ...]] = field(default_factory=dict)
     recall: float = 0.95
     log_queries: bool = False
     random_state: int = 0
+
+    def windows_of(self, vector_field: str) -> list[str]:
+        """The metadata paths that ``vector_field`` has a window for; the first is its graph too."""
+        return [path for path, fields in self.windows.items() if vector_field in fields]
 
     @property
     def default_field(self) -> str:
@@ -117,6 +124,7 @@ class Settings:
             {
                 "fields": fields,
                 "indexed": list(self.indexed),
+                "windows": {path: list(fields) for path, fields in self.windows.items()},
                 "recall": self.recall,
                 "log_queries": self.log_queries,
                 "random_state": self.random_state,
@@ -128,7 +136,13 @@ class Settings:
         """Back from `dumps`."""
         content: dict[str, Any] = json.loads(text)
         fields = {name: VectorField(**entry) for name, entry in content.pop("fields").items()}
-        return cls(fields, tuple(content.pop("indexed")), **content)
+        windows = content.pop("windows", {})  # which older collections do not have
+        return cls(
+            fields,
+            tuple(content.pop("indexed")),
+            {path: tuple(chosen) for path, chosen in windows.items()},
+            **content,
+        )
 
 
 def make_settings(
@@ -159,18 +173,18 @@ def make_settings(
         named = fields
     if not named:
         raise InvalidArgument("fields= is empty; a collection needs at least one vector field")
-    for name, field in named.items():
+    for name, spec in named.items():
         if not isinstance(name, str) or not name.isidentifier() or name in RESERVED_FIELDS:
             raise InvalidArgument(
                 f"{name!r} cannot name a vector field; use letters, digits and underscores, "
                 f"and none of {', '.join(sorted(RESERVED_FIELDS))}"
             )
-        if not isinstance(field, VectorField):
-            raise InvalidType(f"fields[{name!r}] must be a VectorField; got {type(field).__name__}")
+        if not isinstance(spec, VectorField):
+            raise InvalidType(f"fields[{name!r}] must be a VectorField; got {type(spec).__name__}")
     if not isinstance(log_queries, bool):
         raise InvalidType(f"log_queries must be True or False; got {log_queries!r}")
     return Settings(
-        {name: field.settled(name) for name, field in named.items()},
+        {name: spec.settled(name) for name, spec in named.items()},
         recall=check_recall(recall),
         log_queries=log_queries,
         random_state=check_count("random_state", random_state, minimum=0),

@@ -88,7 +88,9 @@ class View:
         segments: in the order of their rows; the tail comes last.
         tail: rows newer than every segment.
         alive: per segment, then the tail: (n,) mask of rows that still live; None: all do.
-        masks: of filters seen before, per part, alive rows only; with the number that match.
+        selected: what filters seen before select, by filter and vector field.
+        living: how many rows live before each place of an order, by segment and metadata path;
+            only of segments with dead rows, and only once asked for.
     """
 
     seq: int
@@ -99,7 +101,8 @@ class View:
     segments: tuple[Segment, ...]
     tail: Tail
     alive: tuple[MaskArray | None, ...]
-    masks: OrderedDict[Any, tuple[list[MaskArray], int]] = field(default_factory=OrderedDict)
+    selected: OrderedDict[Any, Any] = field(default_factory=OrderedDict)
+    living: dict[tuple[int, str], RowArray] = field(default_factory=dict)
 
     @property
     def parts(self) -> list[RowArray]:
@@ -302,7 +305,8 @@ class ViewKeeper:
             live=state.live,
             tail=tail,
             alive=alive,
-            masks=OrderedDict(),
+            selected=OrderedDict(),
+            living={},
         )
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest import mock
 
 import numpy as np
 
-from likewise.index import _net, _plain, _walking
+from likewise.index import _net, _part_links, _plain, _walking, _windows
 from likewise.index._codes import Codes
 from likewise.index._net import Net
 from likewise.index._rows import summarise
@@ -44,11 +44,10 @@ def make_codes(metric: str, codes: str, rows: Any) -> Codes:
 
 @contextmanager
 def plain_loops() -> Iterator[None]:
-    """Nets and walkers made or changed inside run plain loops instead of kernels."""
-    with (
-        mock.patch.object(_net, "loops", _plain.functions),
-        mock.patch.object(_walking, "loops", _plain.functions),
-    ):
+    """Nets, parts, walkers and windows used inside run plain loops instead of kernels."""
+    with ExitStack() as stack:
+        for module in (_net, _part_links, _walking, _windows):
+            stack.enter_context(mock.patch.object(module, "loops", _plain.functions))
         yield
 
 

@@ -61,6 +61,12 @@ def import_files(
         list[str] | None,
         typer.Option("--index-field", help="A metadata field to filter fast by; may be repeated."),
     ] = None,
+    window: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--window", help="A metadata field to search ranges of fast; may be repeated."
+        ),
+    ] = None,
     no_seal: Annotated[
         bool, typer.Option("--no-seal", help="Leave indexing and measuring for later.")
     ] = False,
@@ -98,6 +104,8 @@ def import_files(
                 _say_imported(reports[-1])
         for name in index_field or []:
             collection.index_field(name)
+        for name in window or []:
+            collection.index_field(name, window=True)
         if not no_seal:
             with Bar("index", quiet=json_output) as bar:
                 collection.seal(progress=bar.steps)

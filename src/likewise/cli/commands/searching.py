@@ -120,3 +120,5 @@ def _show(results: Any, explain: bool) -> None:
         remark(info.reason)
         for name, seconds in info.candidates.items():
             remark(f"  {name}: about {1000 * seconds:.2f} ms")
+        if info.actual is not None:
+            remark(f"  it took {1000 * info.actual:.2f} ms")

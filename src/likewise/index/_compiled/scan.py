@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from likewise.index._compiled.bits import key_of, packed
 from likewise.index._compiled.jit import kernel
 from likewise.index._compiled.space import keys_of
@@ -83,13 +85,15 @@ def scan_listed(
 
 @kernel(boundscheck=False)
 def _take(pool: Any, size: Any, length: Any, near: Any, keys: Any, count: Any) -> Any:
+    worst = key_of(pool[size - 1]) if size == length else np.float32(np.inf)
     for t in range(count):
-        # Most rows of a scan are far off: one comparison each.
-        if size == length and keys[t] > key_of(pool[size - 1]):
+        if keys[t] > worst:  # most rows of a scan are far off: one comparison each
             continue
         entry = packed(keys[t], near[t])
         if size == length and entry >= pool[size - 1]:
             continue
         put(pool, size, length, entry)
         size = min(size + 1, length)
+        if size == length:
+            worst = key_of(pool[size - 1])
     return size

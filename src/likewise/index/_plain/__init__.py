@@ -13,8 +13,10 @@ from functools import partial
 from types import SimpleNamespace
 
 from likewise.index._plain.link import insert, join, mend
+from likewise.index._plain.parts import merged_parts, smallest_parts
 from likewise.index._plain.reach import connect, reach
 from likewise.index._plain.search import search
+from likewise.index._plain.window import search_windows
 from likewise.metrics import Metric
 
 
@@ -24,7 +26,7 @@ def functions(metric: Metric) -> SimpleNamespace:
     Example:
         >>> from likewise.metrics import resolve
         >>> sorted(vars(functions(resolve("euclidean"))))
-        ['link', 'reach', 'search']
+        ['link', 'parts', 'reach', 'search', 'window']
     """
     return SimpleNamespace(
         link=SimpleNamespace(
@@ -32,6 +34,11 @@ def functions(metric: Metric) -> SimpleNamespace:
             join=partial(join, metric=metric),
             mend=partial(mend, metric=metric),
         ),
+        parts=SimpleNamespace(
+            smallest_parts=partial(smallest_parts, metric=metric),
+            merged_parts=partial(merged_parts, metric=metric),
+        ),
         reach=SimpleNamespace(reach=reach, connect=connect),
         search=SimpleNamespace(search=partial(search, metric=metric)),
+        window=SimpleNamespace(search_windows=partial(search_windows, metric=metric)),
     )

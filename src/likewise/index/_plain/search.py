@@ -19,6 +19,7 @@ from likewise.index._compiled.values import (
     Entries,
     Found,
     Placing,
+    Query,
     Space,
     Visited,
     Wanted,
@@ -52,7 +53,7 @@ def search(*arguments: Any, metric: Metric) -> None:
     visited, found = Visited._make(take(2)), Found._make(take(4))
     for t, raw in enumerate(queries):
         found.notes[t] = (-1, 0, 0)
-        if not _fits(space, placing, raw):
+        if not fits(space, placing, raw):
             continue
         query = place_query(space, placing, raw)
         starts = begin(entries, query, visited, metric)
@@ -60,15 +61,23 @@ def search(*arguments: Any, metric: Metric) -> None:
         found.notes[t, SCANNED] = scanned + len(entries.ids)
         if len(found.ratios):
             found.ratios[t] = ratio
-        reached = [id_of(entry) for entry in pool]
-        if len(fine.codes):
-            nearest = reached[: wanted.sorted]
-            ranked = sorted(packed(keys_of(fine, nearest, query, metric), nearest))
-            reached[: wanted.sorted] = [id_of(entry) for entry in ranked]
-        _Choice(rows, raw, metric, wanted).fill(found, t, reached, followers, mask)
+        reached = sorted_anew(fine, query, pool, wanted.sorted, metric)
+        Choice(rows, None, raw, metric, wanted).fill(found, t, reached, followers, mask)
 
 
-def _fits(space: Space, placing: Placing, raw: Any) -> bool:
+def sorted_anew(
+    fine: Space, query: Query, pool: list[int], count: int, metric: Metric
+) -> list[int]:
+    """The rows of the pool, the first ``count`` sorted by finer codes, if there are any."""
+    reached = [id_of(entry) for entry in pool]
+    if len(fine.codes):
+        nearest = reached[:count]
+        ranked = sorted(packed(keys_of(fine, nearest, query, metric), nearest))
+        reached[:count] = [id_of(entry) for entry in ranked]
+    return reached
+
+
+def fits(space: Space, placing: Placing, raw: Any) -> bool:
     """Whether the query is finite, has a direction if it needs one, and its squares stay finite."""
     limit = FLOAT_MAX
     if space.kind in (SQUARED, PRODUCT) and placing.unit == 0:
@@ -77,11 +86,15 @@ def _fits(space: Space, placing: Placing, raw: Any) -> bool:
     return inside and (placing.unit == 0 or bool(raw.any()))
 
 
-class _Choice:
-    """What is answered to one query of the rows that a walk reached."""
+class Choice:
+    """What is answered to one query of the rows that a walk reached.
 
-    def __init__(self, rows: Any, query: Any, metric: Metric, wanted: Wanted) -> None:
-        self.rows, self.query, self.metric, self.wanted = rows, query, metric, wanted
+    ``order`` says where in ``rows`` each row reached is; None where that is its own number.
+    """
+
+    def __init__(self, rows: Any, order: Any, query: Any, metric: Metric, wanted: Wanted) -> None:
+        self.rows, self.order, self.query = rows, order, query
+        self.metric, self.wanted = metric, wanted
 
     def fill(self, found: Found, t: int, reached: list[int], followers: Any, mask: Any) -> None:
         """Rank those that pass exactly, keep the best, and say how deep they lay."""
@@ -92,7 +105,7 @@ class _Choice:
             group = [row for row in _group(first, followers) if self.passes(row, mask)]
             passing += group
             depths += [place + 1] * len(group)
-        passing = passing[:limit]
+        passing = self.places(passing[:limit])
         apart = self.distances(passing)
         order = np.lexsort((passing, apart))
         order = order[apart[order] <= wanted.radius][: wanted.k or None]
@@ -103,6 +116,10 @@ class _Choice:
             found.notes[t, DEPTH] = depths[wanted.k - 1]
         if wanted.radius < np.inf and (wanted.k == 0 or len(order) < wanted.k):
             found.notes[t, DEPTH] = self.depth_of_radius(reached)
+
+    def places(self, reached: list[int]) -> list[int]:
+        """Where in ``rows`` they are."""
+        return reached if self.order is None else self.order[reached].tolist()
 
     def passes(self, row: int, mask: Any) -> bool:
         wanted = self.wanted
@@ -116,7 +133,7 @@ class _Choice:
 
     def depth_of_radius(self, reached: list[int]) -> int:
         """How many rows reached lie within the radius; 0 when the last one still does."""
-        inside = self.distances(reached) <= self.wanted.radius
+        inside = self.distances(self.places(reached)) <= self.wanted.radius
         if not len(inside) or inside[-1]:
             return 0
         return 1 + int(np.count_nonzero(inside))

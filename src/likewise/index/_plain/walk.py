@@ -7,8 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from likewise.index._compiled.values import STARTS, Effort, Entries, Query, Space, Visited
+from likewise.index._compiled.values import (
+    PART_STARTS,
+    STARTS,
+    Effort,
+    Entries,
+    Query,
+    Space,
+    Visited,
+)
 from likewise.index._plain.keys import Float32Array, keys_of, quiet
+from likewise.index._plain.neighbours import neighbours
 from likewise.metrics import Metric
 
 #: An entry of a pool: the key's bits, then this flag (set when expanded), then 31 bits of id.
@@ -37,12 +46,26 @@ def id_of(entry: int) -> int:
     return entry & ID_BITS
 
 
-def begin(entries: Entries, query: Query, visited: Visited, metric: Metric) -> list[int]:
-    """The best entries, where a walk begins."""
+def _new_mark(visited: Visited) -> None:
+    """Number a new walk; no row has that mark yet."""
     if visited.walk[0] == 255:
         visited.marks[:] = 0
         visited.walk[0] = 0
     visited.walk[0] += 1
+
+
+def begin_within(first: int, stop: int, visited: Visited) -> list[int]:
+    """Rows spread evenly from ``first`` up to ``stop``, where a walk among them begins."""
+    _new_mark(visited)
+    count = min(PART_STARTS, stop - first)
+    starts = [first + (2 * t + 1) * (stop - first) // (2 * count) for t in range(count)]
+    visited.marks[starts] = visited.walk[0]
+    return starts
+
+
+def begin(entries: Entries, query: Query, visited: Visited, metric: Metric) -> list[int]:
+    """The best entries, where a walk begins."""
+    _new_mark(visited)
     keys = keys_of(entries.space, entries.places, query, metric)
     order = np.argsort(keys, kind="stable")[:STARTS]
     starts = order[keys[order] < np.inf]
@@ -54,14 +77,14 @@ def begin(entries: Entries, query: Query, visited: Visited, metric: Metric) -> l
 
 def walk(
     space: Space,
-    links: Any,
+    graph: Any,
     query: Query,
     effort: Effort,
     visited: Visited,
     starts: list[int],
     metric: Metric,
 ) -> tuple[list[int], int, np.float32]:
-    """The nearest rows, best first, from ``starts`` on.
+    """The nearest rows, best first, from ``starts`` on; ``graph`` is as for `neighbours`.
 
     Returns:
         the pool; distances computed; the stopping ratio that would have lost nothing.
@@ -72,7 +95,7 @@ def walk(
     while True:
         keys = keys_of(space, near, query, metric)
         scanned += len(near)
-        best = _take_in(pool, effort.pool, keys, near)
+        best = take_in(pool, effort.pool, packed(keys, near))
         if best < effort.depth:
             needed = max(needed, ratio)
         at = min(at, best)
@@ -87,7 +110,7 @@ def walk(
                 ratio = following / kth
             if effort.stop > 0 and following > effort.stop * np.float64(kth):
                 break
-        near = _unseen(links, id_of(pool[at]), visited)
+        near = neighbours(graph, id_of(pool[at]), visited)
         pool[at] |= EXPANDED
     return pool, scanned, needed
 
@@ -99,10 +122,10 @@ def _apart(entry: int, query: Query) -> np.float32:
     return apart
 
 
-def _take_in(pool: list[int], capacity: int, keys: Any, rows: list[int]) -> int:
-    """Sort rows into the pool, dropping the last where it is full; gives the best place taken."""
+def take_in(pool: list[int], capacity: int, entries: list[int]) -> int:
+    """Sort entries into the pool, dropping the last where it is full; gives the best place."""
     best = len(pool)
-    for entry in packed(keys, rows):
+    for entry in entries:
         if len(pool) == capacity:
             if entry >= pool[-1]:
                 continue
@@ -115,13 +138,3 @@ def _take_in(pool: list[int], capacity: int, keys: Any, rows: list[int]) -> int:
         pool.insert(place, entry)
         best = min(best, place)
     return best
-
-
-def _unseen(links: Any, row: int, visited: Visited) -> list[int]:
-    """Neighbours of a row that this walk has not met, which it now has."""
-    neighbours = links[row]
-    outside = np.flatnonzero((neighbours < 0) | (neighbours >= len(links)))
-    neighbours = neighbours[: outside[0]] if len(outside) else neighbours
-    unseen: list[int] = neighbours[visited.marks[neighbours] != visited.walk[0]].tolist()
-    visited.marks[neighbours] = visited.walk[0]
-    return list(dict.fromkeys(unseen))
