@@ -14,6 +14,7 @@ from replications._window_methods import (
     PLANNER,
     POST,
     PRE,
+    WALKS,
     Measured,
 )
 from replications.protocol import Table
@@ -38,13 +39,10 @@ class Study:
     measured: Sequence[Measured]
 
     def one(self, name: str, exponent: int) -> Measured | None:
-        """A method at a width; None where it found too little.
-
-        A method of the paper counts where it walks, not where `Window` scans codes instead.
-        """
+        """A method at a width; None where it found too little, or scanned in place of a walk."""
         for one in self.measured:
             if (one.name, one.exponent) == (name, exponent):
-                return None if name in PAPER and one.how != "window" else one
+                return None if name in WALKS and one.how != "window" else one
         return None
 
 
@@ -57,7 +55,8 @@ class Factor:
     exponent: int
 
     def __str__(self) -> str:
-        return f"{self.times:.1f} ({self.method}, {width(self.exponent)})"
+        times = f"{self.times:.1f}" if self.times < 100 else f"{self.times:,.0f}"
+        return f"{times} ({self.method}, {width(self.exponent)})"
 
 
 def largest(

@@ -19,8 +19,8 @@ from benchmarks.windows import Asked, K, Ordered, recall_of
 from likewise.index import Graph, Window
 
 TARGET = 0.95
-#: Lengths of the list of a walk, up to the longest that `Window` measures.
-EFFORTS = (10, 16, 24, 32, 48, 64, 96, 128, 192, 256)
+#: Lengths of the list of a walk.
+EFFORTS = (10, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
 #: What the planner is asked for, until it finds `TARGET`.
 ASKED_RECALL = (0.95, 0.97, 0.99, 1.0)
 #: How many times as long the last list of post-filtering is, as in the paper.
@@ -33,6 +33,8 @@ BLOCK = 64
 
 PAPER = ("tree", "postfilter", "three-split", "super")
 OURS = ("parts", "scan")
+#: Those that count where they walk, and not where `Window` scans codes instead.
+WALKS = (*PAPER, "parts")
 PLANNER = "planner"
 PRE, POST = "pre-filter", "post-filter"
 BASELINES = (PRE, POST)
@@ -90,7 +92,7 @@ def methods(
         Method(POST, FACTORS, after.search),
         *(Method(name, EFFORTS, _by(window, data, name)) for name in paper),
         Method("parts", EFFORTS, _by(window, data, "parts")),
-        Method("scan", EFFORTS[:1], _by(window, data, "scan")),
+        Method("scan", (None,), _by(window, data, "scan")),
         Method(PLANNER, ASKED_RECALL, _by(window, data, None)),
     ]
 
@@ -123,12 +125,12 @@ def measure(
 
 
 def _by(window: Window, data: AttributedSet, method: str | None) -> Search:
-    """`Window` by one of its methods, at an effort; by its own choice, at a recall."""
+    """`Window` by a walk, at an effort; by its own choice, at a recall; or by a scan."""
 
     def search(setting: Any, asked: Asked) -> tuple[Ids, int, str]:
-        wish: dict[str, Any] = {"method": method, "effort": setting}
-        if method is None:
-            wish = {"recall": setting}
+        wish: dict[str, Any] = {"method": method}
+        if setting is not None:
+            wish["recall" if method is None else "effort"] = setting
         found: Any = window.search(data.queries, K, window=(asked.lows, asked.highs), **wish)
         ids = np.full((len(asked), K), -1, dtype=np.int64)
         ids[np.arange(K) < np.diff(found.offsets)[:, None]] = found.flat_ids
