@@ -12,24 +12,19 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from benchmarks.attributed import AttributedSet
 from benchmarks.windows import Asked, K, Ordered, recall_of
 from likewise.index import Graph, Window
+from replications._window_baselines import FACTORS, Ids, PostFilter, PreFilter
 
 TARGET = 0.95
 #: Lengths of the list of a walk.
 EFFORTS = (10, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
 #: What the planner is asked for, until it finds `TARGET`.
 ASKED_RECALL = (0.95, 0.97, 0.99, 1.0)
-#: How many times as long the last list of post-filtering is, as in the paper.
-FACTORS = (1, 2, 3, 4, 8, 16, 32)
-#: The first list of post-filtering; one of more than this share of the rows costs more than a scan.
-FIRST, LONGEST_SHARE = 16, 1 / 32
 #: Timings of each method, in turn with the others'; the best counts.
 ROUNDS = 3
-BLOCK = 64
 
 PAPER = ("tree", "postfilter", "three-split", "super")
 OURS = ("parts", "scan")
@@ -40,8 +35,6 @@ PRE, POST = "pre-filter", "post-filter"
 BASELINES = (PRE, POST)
 METHODS = (*BASELINES, *PAPER, *OURS, PLANNER)
 
-Ids = npt.NDArray[np.int64]
-Products = npt.NDArray[np.float32]
 #: From a setting and windows to positions, distances computed, and a word on how.
 Search = Callable[[Any, Asked], tuple[Ids, int, str]]
 
@@ -85,8 +78,8 @@ def methods(
     window = Window(data.metric, random_state=seed, n_jobs=1, overlap=True)
     window.fit(data.rows, attribute=data.attribute)
     graph = Graph(data.metric, random_state=seed, n_jobs=1).fit(data.rows)
-    before = _PreFilter(data, ordered)
-    after = _PostFilter(data, ordered, graph, before)
+    before = PreFilter(data, ordered)
+    after = PostFilter(data, ordered, graph, before)
     return [
         Method(PRE, (None,), before.search),
         Method(POST, FACTORS, after.search),
@@ -137,84 +130,3 @@ def _by(window: Window, data: AttributedSet, method: str | None) -> Search:
         return ids, found.info.scanned, found.info.strategy
 
     return search
-
-
-class _PreFilter:
-    """Every row of the window, in float32: rows lie in the order of the number."""
-
-    def __init__(self, data: AttributedSet, ordered: Ordered) -> None:
-        self._data, self._ordered = data, ordered
-        self._squares = np.einsum("ij,ij->i", ordered.rows, ordered.rows)
-
-    def search(self, _: Any, asked: Asked) -> tuple[Ids, int, str]:
-        ids = np.full((len(asked), K), -1, dtype=np.int64)
-        for i in range(len(asked)):
-            start, stop = asked.starts[i], asked.stops[i]
-            near = self.least(self._ordered.rows[start:stop] @ self._data.queries[i], start)
-            ids[i, : len(near)] = near
-        return ids, int((asked.stops - asked.starts).sum()), "exact"
-
-    def least(self, products: Products, start: int) -> Ids:
-        """The rows with the least distance, of those from ``start`` on, given their products."""
-        far = -products
-        if self._data.metric != "cosine":
-            far = self._squares[start : start + len(products)] - 2 * products
-        near = np.argpartition(far, K - 1)[:K] if len(far) > K else np.arange(len(far))
-        found: Ids = self._ordered.order[start + near]
-        return found
-
-
-class _PostFilter:
-    """A graph of all rows, asked for twice as many until enough are in the window.
-
-    Every search begins anew. When there are enough, one last search asks for some times as many.
-    Where that is more than `LONGEST_SHARE` of the rows, all rows are scanned, which is quicker.
-    """
-
-    def __init__(
-        self, data: AttributedSet, ordered: Ordered, graph: Graph, before: _PreFilter
-    ) -> None:
-        self._data, self._ordered, self._graph, self._before = data, ordered, graph, before
-        self._longest = int(LONGEST_SHARE * len(data.rows))
-
-    def search(self, factor: int, asked: Asked) -> tuple[Ids, int, str]:
-        ids = np.full((len(asked), K), -1, dtype=np.int64)
-        left, length, computed = np.arange(len(asked)), FIRST, 0
-        while len(left) and length <= self._longest:
-            found, inside, work = self._fetched(left, length, asked)
-            computed += work
-            enough = inside.sum(axis=1) >= asked.count[left]
-            done, left = left[enough], left[~enough]
-            found, inside = found[enough], inside[enough]
-            if factor > 1 and len(done):
-                longer = min(length * factor, max(length, self._longest))
-                found, inside, work = self._fetched(done, longer, asked)
-                computed += work
-            ids[done] = _first(found, inside)
-            length *= 2
-        for first in range(0, len(left), BLOCK):
-            some = left[first : first + BLOCK]
-            products = self._data.queries[some] @ self._ordered.rows.T
-            for i, product in zip(some.tolist(), products, strict=True):
-                start, stop = asked.starts[i], asked.stops[i]
-                near = self._before.least(product[start:stop], start)
-                ids[i, : len(near)] = near
-        return ids, computed + len(left) * len(self._data.rows), "graph"
-
-    def _fetched(
-        self, some: Ids, length: int, asked: Asked
-    ) -> tuple[Ids, npt.NDArray[np.bool_], int]:
-        """(queries, length) rows, nearest first, which are in the window, and distances."""
-        found: Any = self._graph.search(self._data.queries[some], length, effort=length)
-        place = self._ordered.place[found.ids]
-        inside = (place >= asked.starts[some, None]) & (place < asked.stops[some, None])
-        return found.ids, inside, found.info.scanned
-
-
-def _first(found: Ids, inside: npt.NDArray[np.bool_]) -> Ids:
-    """(queries, `K`) the first of ``found`` that are inside, -1 after the last."""
-    rank = np.cumsum(inside, axis=1)
-    ids = np.full((len(found), K), -1, dtype=np.int64)
-    which, column = np.nonzero(inside & (rank <= K))
-    ids[which, rank[which, column] - 1] = found[which, column]
-    return ids

@@ -17,6 +17,7 @@ from benchmarks.attributed import QUERIES as HELD_OUT
 from benchmarks.attributed import AttributedSet, correlated, held_out
 from benchmarks.data import generate
 from benchmarks.windows import Asked, K, Ordered, exponents, farthest, placed, width
+from replications._window_baselines import FACTORS, LONGEST_SHARE
 from replications._window_factors import (
     GROUPS,
     Factor,
@@ -27,8 +28,6 @@ from replications._window_factors import (
 )
 from replications._window_methods import (
     BASELINES,
-    FACTORS,
-    LONGEST_SHARE,
     PAPER,
     ROUNDS,
     TARGET,

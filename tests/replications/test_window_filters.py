@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks.windows import K, Ordered, recall_of
+from replications import _window_baselines as baselines
 from replications import _window_factors as factors
 from replications import _window_methods as ways
 from replications import window_filters as study
@@ -73,25 +74,25 @@ def test_filtering_before_and_after_find_the_truth(exponent, factor):
     data = study.sets(QUICK)[1]
     ordered = Ordered.of(data)
     asked = study._asked(data, ordered, exponent, 0)
-    before = ways._PreFilter(data, ordered)
+    before = baselines.PreFilter(data, ordered)
     graph = Scan(data.rows)
-    after = ways._PostFilter(data, ordered, graph, before)
+    after = baselines.PostFilter(data, ordered, graph, before)
     for search, setting in ((before.search, None), (after.search, factor)):
         ids, computed, _ = search(setting, asked)
         assert ids.shape == (len(data.queries), K)
         assert ((ids >= 0).sum(axis=1) == asked.count).all()
         assert recall_of(ids, data.queries, ordered, asked) == 1.0
         assert computed > 0
-    assert max(graph.lengths) <= max(after._longest, ways.FIRST * factor)
+    assert max(graph.lengths) <= max(after._longest, baselines.FIRST * factor)
 
 
 def test_post_filtering_counts_every_search():
     data = study.sets(QUICK)[0]
     ordered = Ordered.of(data)
     asked = study._asked(data, ordered, 0, 0)  # all rows: the first list is enough
-    after = ways._PostFilter(data, ordered, Scan(data.rows), ways._PreFilter(data, ordered))
-    assert after.search(1, asked)[1] == ways.FIRST * len(data.queries)
-    assert after.search(3, asked)[1] == (1 + 3) * ways.FIRST * len(data.queries)
+    after = baselines.PostFilter(data, ordered, Scan(data.rows), baselines.PreFilter(data, ordered))
+    assert after.search(1, asked)[1] == baselines.FIRST * len(data.queries)
+    assert after.search(3, asked)[1] == (1 + 3) * baselines.FIRST * len(data.queries)
 
 
 # -- the rule -----------------------------------------------------------------------
