@@ -42,7 +42,8 @@ class Study:
         """A method at a width; None where it found too little, or scanned in place of a walk."""
         for one in self.measured:
             if (one.name, one.exponent) == (name, exponent):
-                return None if name in WALKS and one.how != "window" else one
+                scanned = one.how != "window" or one.computed == self.sizes[exponent]
+                return None if name in WALKS and scanned else one
         return None
 
 

@@ -154,8 +154,9 @@ def _notes(studies: Sequence[Study]) -> list[str]:
         f"counts; then asks once more for {', '.join(map(str, FACTORS[1:]))} times as many, where "
         f"recall needs it. Past 1/{1 / LONGEST_SHARE:.0f} of the rows it scans all of them.",
         f"A cell is that of the first setting that finds {TARGET}; it is empty where none does, "
-        "and where `Window` scans codes in place of a walk: in windows of a hundred or two rows "
-        "and fewer, and for `parts` where walks were seen to take longer than scans.",
+        "and where codes are scanned in place of a walk: in windows of a hundred or two rows and "
+        "fewer, by tree and three-split where no part of 2,048 rows fits into the window, and for "
+        "`parts` where walks were seen to take longer than scans.",
         f"Times are of batches in one thread with a window for each query, the best of {ROUNDS} in "
         "turn. Each query draws its window at random; with labels against the query, at least half "
         "as far from its own number as can be.",

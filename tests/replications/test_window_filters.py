@@ -126,8 +126,9 @@ def test_the_verdict_follows_the_rule(trees, verdict):
     assert study.outcome([made(tree) for tree in trees]).verdict is verdict
 
 
-def test_a_scan_in_the_place_of_a_walk_does_not_count_for_the_paper():
-    scanned = made((0.1, 1), how="scan")
+@pytest.mark.parametrize(("computed", "how"), [(1, "scan"), (500, "window")])
+def test_a_scan_in_place_of_a_walk_does_not_count_for_the_paper(computed, how):
+    scanned = made((0.1, computed), how=how)
     assert scanned.one("tree", 3) is None
     assert study.outcome([scanned]).verdict is Verdict.NOT_REPRODUCED
     ours = factors.largest(scanned, factors.GROUPS["ours"], ways.BASELINES, "time")
