@@ -8,7 +8,7 @@ from benchmarks.data import generate
 from benchmarks.filtered_search import first_year
 from benchmarks.memory import resident_megabytes, slope
 from benchmarks.peers import BARE, STORES, Likewise, installed
-from benchmarks.planner_regret import Cell, forced
+from benchmarks.planner_regret import Cell, forced, passing
 from benchmarks.timing import quietest, undisturbed
 
 
@@ -33,18 +33,31 @@ def test_resident_memory_grows_with_what_is_kept():
     assert kept.all()
 
 
-def test_regret_is_against_the_better_one():
-    assert Cell(1000, 1.0, 10, exact=2.0, graph=1.0, choice="exact").regret == 2
-    assert Cell(1000, 1.0, 10, exact=2.0, graph=1.0, choice="graph").regret == 1
-    assert Cell(1000, 1.0, 10, exact=2.0, graph=None, choice="exact").regret == 1
+def test_regret_is_against_the_best_one():
+    seconds = {"exact": 2.0, "graph": 1.0, "scan": 4.0}
+    assert Cell(1000, "chance", 0.5, 10, seconds, "exact", chosen=2.0).regret == 2
+    assert Cell(1000, "chance", 0.5, 10, seconds, "graph", chosen=0.9).regret == 1
+    assert Cell(1000, "chance", 0.5, 10, {"exact": 2.0}, "exact", chosen=3.0).regret == 1.5
 
 
-def test_a_forced_planner_walks_where_the_other_scans():
+@pytest.mark.parametrize("kind", ["chance", "near", "far"])
+def test_masks_pass_their_share(kind):
+    data = generate(1_000, 0, dim=16)
+    mask = passing(kind, 0.1, data, data.queries[0])
+    alike = data.vectors @ data.queries[0]
+    assert mask.sum() == 100
+    if kind != "chance":
+        assert (alike[mask].mean() > alike[~mask].mean()) == (kind == "near")
+
+
+def test_a_forced_planner_takes_one_strategy():
     data = generate(1_000, 0, dim=16)
     graph = lw.index.Graph("cosine", costs=lw.index.CostModel(graph={16: 1.0})).fit(data.vectors)
     query = data.queries[0]
     assert graph.search(query, 5).info.strategy == "exact"
-    assert forced(graph).search(query, 5).info.strategy == "graph"
+    assert forced(graph, "graph").search(query, 5).info.strategy == "graph"
+    half = np.arange(1_000) % 2 == 0
+    assert forced(graph, "scan").search(query, 5, where=half).info.strategy == "scan"
     assert graph.search(query, 5).info.strategy == "exact"
 
 

@@ -5,6 +5,7 @@ import pytest
 
 from likewise.errors import InvalidFile
 from likewise.index import CostModel, RecallCurve, choose, load
+from likewise.index.planner import longest_scan
 from likewise.index.recall import lower_bound, measure, share_found
 from likewise.results import Row
 
@@ -76,6 +77,77 @@ def test_choice(rows, matching, options, strategy):
     assert plan.strategy == strategy
     assert plan.estimated_seconds == plan.candidates[strategy]
     assert plan.reason
+
+
+SCANNING = RecallCurve((1,), (1, 10, 100), [[1, 0.99, 0.98]], [[0.96, 0.97, 0.96]], 128)
+HOPPING = {
+    share: RecallCurve((16, 64), (10, 100), [[0.9, 0], [0.99, 0.97]], [[0.8, 0], [0.97, 0.96]], 128)
+    for share in (0.5, 0.125)
+}
+#: A row of codes takes 5 ns, a row 80 to 320.
+FILTERED = CostModel(
+    call=0.0,
+    graph={16: 1e-5, 256: 2e-4},
+    masked={16: 5e-5, 256: 1.1e-3},
+    hops={0.5: {16: 1e-4, 64: 3e-4}, 0.125: {16: 2e-4, 64: 6e-4}},
+    codes={"row": 5e-9},
+)
+
+
+@pytest.mark.parametrize(
+    ("matching", "options", "strategy", "seconds"),
+    [
+        (1_000_000, {}, "graph", 4.8e-5),  # without a filter walks end early
+        (995_000, {}, "graph", 2.6e-4),
+        (900_000, {"k": 1}, "graph", 2.6e-4),
+        (900_000, {}, "two-hop", 3e-4),  # a list of all rows would have to be longer
+        (700_000, {}, "two-hop", 3e-4),
+        (500_000, {}, "two-hop", 3e-4),
+        (499_999, {}, "two-hop", 6e-4),  # the thinner share speaks
+        (125_000, {}, "two-hop", 6e-4),
+        (124_999, {}, "scan", 6.25e-4),  # thinner than any that was measured
+        (100_000, {}, "scan", 5e-4),
+        (20, {}, "scan", 1e-7),
+        (20, {"recall": 0.999}, "scan", 1e-7),  # the list holds them all
+        (50_000, {"recall": 0.999}, "exact", None),
+        (100_000, {"k": 500}, "exact", None),  # not measured so deep
+        (100_000, {"k": None}, "exact", None),
+        (100_000, {"exact": True}, "exact", None),
+    ],
+)
+def test_choice_with_a_filter(matching, options, strategy, seconds):
+    asked = {"k": 10, "recall": 0.94, **options}
+    plan = choose(
+        FILTERED,
+        CURVE,
+        rows=1_000_000,
+        matching=matching,
+        dim=384,
+        scanning=SCANNING,
+        hopping=HOPPING,
+        **asked,
+    )
+    assert plan.strategy == strategy
+    assert plan.estimated_seconds == plan.candidates[strategy] == min(plan.candidates.values())
+    if seconds is not None:
+        assert plan.estimated_seconds == pytest.approx(seconds, rel=0.01)
+    assert f"{matching:,}" in plan.reason
+
+
+def test_what_was_not_measured_is_not_weighed():
+    asked = {"rows": 1_000_000, "matching": 500_000, "dim": 384, "k": 10, "recall": 0.94}
+    assert set(choose(FILTERED, CURVE, **asked).candidates) == {"exact", "graph"}
+    bare = CostModel(graph={16: 1e-5})  # no time is known for walks that look past rows
+    weighed = choose(bare, CURVE, scanning=SCANNING, hopping=HOPPING, **asked).candidates
+    assert set(weighed) == {"exact", "graph", "scan"}
+    assert weighed["scan"] < weighed["exact"]  # codes are shorter than rows
+
+
+def test_lists_of_scans_grow_while_that_is_cheaper():
+    assert longest_scan(10, 10**6, 10**6, 96) == 38 * 4**5
+    assert longest_scan(10, 10**6, 1_000, 96) == 38
+    dear = CostModel(codes={"row": 5e-9, "moved": 1e-9})
+    assert 38 <= longest_scan(10, 10**6, 10**5, 96, dear) < longest_scan(10, 10**6, 10**5, 96)
 
 
 def test_costs_are_measured_quickly_and_kept():

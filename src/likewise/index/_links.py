@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
@@ -10,12 +9,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from likewise.index._among import Scanner
 from likewise.index._compiled.values import SCANNED
+from likewise.index._hops import Hopper
 from likewise.index._loops import is_compiled
 from likewise.index._net import Net
 from likewise.index._protocol import Progress
-from likewise.index._walking import SHALLOWEST, Ask, Walker, flat
-from likewise.index.planner import CostModel
+from likewise.index._timing import scan_seconds, walk_seconds, with_exact
+from likewise.index._trials import Trial, by_chance, curve_of, far_away
+from likewise.index._walking import UNLIMITED, Ask, Walker, flat
+from likewise.index._widen import Wanted, widen
+from likewise.index.planner import SHALLOWEST, CostModel, longest_scan
 from likewise.index.recall import RecallCurve, depths_for, measure
 from likewise.index.scanning import PreparedRows, scan
 from likewise.results import Row
@@ -35,6 +39,11 @@ STALE = 0.2
 HARMED = 0.16
 #: What fewer queries than this did not need, others may: then no walk ends early.
 FEWEST_FOR_STOPS = 128
+#: Shares of the rows that pass, with which walks among them are measured; only where so many
+#: rows pass: fewer are scanned sooner.
+SHARES, FEWEST_TO_HOP = (1 / 2, 1 / 8, 1 / 32), 1 << 12
+#: The list lengths of those walks, and how deep they are measured.
+HOP_EFFORTS, HOP_DEPTH = (16, 32, 64, 128, 256, 512), 100
 #: Queries asked one by one, for the time that one takes.
 TIMED = 32
 
@@ -54,6 +63,10 @@ class Links:
         stops: the stopping ratio by effort, from the same queries.
         usual: by depth, the distance of the true row at that depth beyond which a query is not
             like those; a product counts for a query of length 1.
+        scanning: measured recall of filtered scans by codes, with filters of chance and filters
+            that leave only rows far from the query: the worse at every depth. Its one effort
+            is 1. None where it was not measured.
+        hopping: the same of walks that meet only rows that pass, by the share of them.
     """
 
     net: Net
@@ -64,7 +77,11 @@ class Links:
     visited: dict[int, float] = field(default_factory=dict)
     stops: dict[int, float] = field(default_factory=dict)
     usual: dict[int, float] = field(default_factory=dict)
+    scanning: RecallCurve | None = None
+    hopping: dict[float, RecallCurve] = field(default_factory=dict)
     _walker: Walker | None = None
+    _scanner: Scanner | None = None
+    _hopper: Hopper | None = None
 
     @property
     def stale(self) -> bool:
@@ -90,19 +107,21 @@ class Links:
         self, rows: Float32Array, order: IdArray, jobs: int, progress: Progress | None
     ) -> None:
         """Link the slots of ``order``, in that order. After Ctrl-C the rest still waits."""
-        self._walker = None
+        self.forget_walker()
         self.net.insert(rows, order, jobs, progress, self.net.codes.count)
 
     def forget_walker(self) -> None:
         """The net is about to change, or has."""
-        self._walker = None
+        self._walker = self._scanner = self._hopper = None
 
     def kept(self, keep: IdArray, jobs: int) -> Links:
         """The same of the slots ``keep`` (ascending) alone, renumbered; this stays as it is."""
         net = self.net.kept(keep, jobs)
         share = net.linked / max(1, self.net.linked)
         measured_at = round(share * self.measured_at)
-        return replace(self, net=net, measured_at=measured_at, _walker=None)
+        new = replace(self, net=net, measured_at=measured_at)
+        new.forget_walker()
+        return new
 
     def walker(self, prepared: PreparedRows) -> Walker:
         """For searches of the net as it is now."""
@@ -110,6 +129,20 @@ class Links:
         if walker is None:
             walker = self._walker = Walker(self.net, prepared.rows)
         return walker
+
+    def scanner(self, prepared: PreparedRows) -> Scanner:
+        """For filtered scans of the codes as they are now."""
+        scanner = self._scanner
+        if scanner is None:
+            scanner = self._scanner = Scanner(self.net, prepared.rows)
+        return scanner
+
+    def hopper(self, prepared: PreparedRows) -> Hopper:
+        """For walks of the net as it is now that meet only rows that pass."""
+        hopper = self._hopper
+        if hopper is None:
+            hopper = self._hopper = Hopper(self.net, self.walker(prepared))
+        return hopper
 
     @property
     def most_queries(self) -> int:
@@ -175,6 +208,14 @@ class Links:
         curves = [self._curve(prepared, asked, own, efforts, jobs) for asked, own in samples]
         self.curve = curves[0] if len(curves) == 1 else curves[0].worst(curves[1])
         self.measured_at = self.net.linked
+        if is_compiled(codes.metric):
+            others = np.setdiff1d(np.flatnonzero(self.net.joined), queries)
+            found = [self._scan_curve(prepared, asked, others, jobs) for asked, _ in samples]
+            self.scanning = found[0] if len(found) == 1 else found[0].worst(found[1])
+            shares = [share for share in SHARES if share * len(others) >= FEWEST_TO_HOP]
+            self.hopping = {
+                share: self._hop_curve(prepared, asked, others, share, jobs) for share in shares
+            }
         if self.clocked:
             self._measure_seconds(prepared, asked, efforts)
 
@@ -224,6 +265,43 @@ class Links:
 
         return measure(search, truth if own is None else _without(truth, own), efforts, depths)
 
+    def _scan_curve(
+        self, prepared: PreparedRows, asked: Float32Array, slots: IdArray, jobs: int
+    ) -> RecallCurve:
+        scanner = self.scanner(prepared)
+
+        def search(trial: Trial, effort: int, depth: int) -> list[Row]:
+            rows, dim = prepared.rows.shape
+            longest = longest_scan(depth, rows, len(trial.listed), dim)
+            found = scanner.judged(trial.queries, trial.listed, depth, longest, jobs)
+            pairs = zip(found.rows, trial.truth, strict=True)  # what is not enough is scanned
+            return [truth if row is None else row for row, truth in pairs]
+
+        curves = [
+            curve_of(made(prepared, asked, slots, 0.5, jobs), [1], search)
+            for made in (by_chance, far_away)
+        ]
+        return curves[0].worst(curves[1])
+
+    def _hop_curve(
+        self, prepared: PreparedRows, asked: Float32Array, slots: IdArray, share: float, jobs: int
+    ) -> RecallCurve:
+        hopper = self.hopper(prepared)
+
+        def search(trial: Trial, effort: int, depth: int) -> list[Row]:
+            mask = np.zeros(self.net.codes.count, dtype=np.bool_)
+            mask[trial.listed] = True
+            found = hopper.enough(trial.queries, Ask(depth, effort, mask=mask), 1.0, jobs)
+            pairs = zip(found.rows, trial.truth, strict=True)  # what is not enough is scanned
+            return [truth if row is None else row for row, truth in pairs]
+
+        efforts = [effort for effort in HOP_EFFORTS if effort <= share * len(slots)]
+        curves = [
+            curve_of(made(prepared, asked, slots, share, jobs), efforts, search, HOP_DEPTH)
+            for made in (by_chance, far_away)
+        ]
+        return curves[0].worst(curves[1])
+
     def _note_usual(self, asked: Float32Array, truth: list[Row], depths: tuple[int, ...]) -> None:
         for depth in depths:
             reach = np.array([row.distances[min(depth, len(row.distances)) - 1] for row in truth])
@@ -235,19 +313,37 @@ class Links:
     def _measure_seconds(
         self, prepared: PreparedRows, asked: Float32Array, efforts: list[int]
     ) -> None:
-        walker, timed = self.walker(prepared), {}
-        few = [asked[i : i + 1] for i in range(min(TIMED, len(asked)))]
-        for effort in efforts:
-            ask = Ask(min(SHALLOWEST, self.net.linked), effort, self.stop_at(effort))
-            spent = []
-            for query in few:
-                start = time.perf_counter()
-                walker.find(query, ask)
-                spent.append(time.perf_counter() - start)
-            timed[effort] = float(np.median(spent))
-        # A larger effort is never cheaper; a busy machine may make it look so.
-        seconds = np.maximum.accumulate([timed[e] for e in efforts]).tolist()
-        self.costs = self.costs.with_graph(dict(zip(efforts, seconds, strict=True)))
+        walker, few = self.walker(prepared), asked[:TIMED]
+        k = min(SHALLOWEST, self.net.linked)
+
+        def walk(query: Float32Array, effort: int) -> None:
+            walker.find(query, Ask(k, effort, self.stop_at(effort)))
+
+        self.costs = self.costs.with_graph(walk_seconds(efforts, few, walk))
+        if not is_compiled(self.net.codes.metric):
+            return
+        everything = np.ones(self.net.codes.count, dtype=np.bool_)
+        wanted = Wanted(k, None, everything, None, 0.0, np.inf, 1.0, UNLIMITED)
+
+        def widened(query: Float32Array, effort: int) -> None:
+            widen(self, prepared, query, wanted, effort, 1)
+
+        masked = walk_seconds(efforts, few, widened)
+        scanned = scan_seconds(self.scanner(prepared), few, self.net.codes.count)
+        hops = {share: self._hop_seconds(prepared, few, share) for share in self.hopping}
+        costs = replace(self.costs, masked=masked, codes=scanned, hops=hops)
+        self.costs = with_exact(costs, prepared, few)
+
+    def _hop_seconds(
+        self, prepared: PreparedRows, queries: Float32Array, share: float
+    ) -> dict[int, float]:
+        hopper, k = self.hopper(prepared), min(SHALLOWEST, self.net.linked)
+        mask = np.random.default_rng(0).random(self.net.codes.count) < share
+
+        def walk(query: Float32Array, effort: int) -> None:
+            hopper.enough(query, Ask(k, effort, mask=mask), 1.0, 1)
+
+        return walk_seconds(list(self.hopping[share].efforts), queries, walk)
 
     # -- files ---------------------------------------------------------------------------
 
@@ -262,6 +358,8 @@ class Links:
             "visited": {str(effort): count for effort, count in self.visited.items()},
             "stops": {str(effort): ratio for effort, ratio in self.stops.items()},
             "usual": {str(depth): reach for depth, reach in self.usual.items()},
+            "hopping": {str(share): curve.to_dict() for share, curve in self.hopping.items()},
+            "scanning": None if self.scanning is None else self.scanning.to_dict(),
         }
 
     @classmethod
@@ -276,6 +374,11 @@ class Links:
             {int(effort): count for effort, count in values["visited"].items()},
             {int(effort): ratio for effort, ratio in values["stops"].items()},
             {int(depth): reach for depth, reach in values["usual"].items()},
+            None if values["scanning"] is None else RecallCurve.from_dict(values["scanning"]),
+            {
+                float(share): RecallCurve.from_dict(curve)
+                for share, curve in values["hopping"].items()
+            },
         )
 
 

@@ -75,3 +75,12 @@ class Answer:
     scanned: int
     reason: str
     candidates: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Partial:
+    """One `Row` a query, None where what was tried was not enough; the estimates; the work."""
+
+    rows: list[Row | None]
+    recalls: list[float]
+    scanned: int = 0

@@ -54,6 +54,13 @@ class Selection:
                 self._where = first + np.flatnonzero(self.alive[first:stop])
         return self._where
 
+    def slots(self) -> npt.NDArray[np.int32]:
+        """As the ascending slots."""
+        where = self.where
+        if where is None:
+            return np.arange(self.size, dtype=np.int32)
+        return (np.flatnonzero(where) if is_mask(where) else where).astype(np.int32)
+
     @property
     def share(self) -> float:
         """The matching share of all slots."""

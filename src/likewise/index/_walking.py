@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from time import perf_counter
 from typing import Any
 
@@ -24,17 +25,14 @@ from likewise.index._compiled.values import (
 from likewise.index._loops import loops
 from likewise.index._net import Net, Scratch
 from likewise.index._protocol import Flat
+from likewise.index.planner import FEWEST_SPARE, SHALLOWEST
 from likewise.results import Neighbours, SearchInfo
 from likewise.vectors import Float32Array
 
 IdArray = npt.NDArray[np.int64]
 
-#: More than k rows are ranked exactly, since codes swap near ones: half as many, or so many.
-FEWEST_SPARE = 6
 #: No distance budget.
 UNLIMITED = 1 << 62
-#: The stopping rule looks at the k-th row, or at this one where k is smaller.
-SHALLOWEST = 10
 #: A batch is shared among threads in pieces of at least so many queries.
 PIECE = 16
 
@@ -109,27 +107,17 @@ class Walker:
         self, queries: Float32Array, ask: Ask, jobs: int = 1, *, ratios: bool = False
     ) -> Found:
         """The answers, a line a query; see `values.Found`. ``ratios`` asks for these too."""
-        count, width = len(queries), self.width(ask)
-        found = Found(
-            np.empty((count, width), np.int64),
-            np.empty((count, width), np.float64),
-            np.empty((count, 3), np.int64),
-            np.ones(count, np.float32) if ratios else _NO_RATIOS,
-        )
+        count = len(queries)
+        found = empty(count, self.width(ask), ratios=ratios)
         mask = _NO_MASK if ask.mask is None else read_only(np.ascontiguousarray(ask.mask))
         queries = read_only(np.require(queries, requirements=("C", "A")))
         settings = self.settings(ask)
-        if jobs == 1 or count < 2 * PIECE:
-            self.run(queries, mask, settings, found)
-            return found
-        edges = np.linspace(0, count, min(4 * jobs, count // PIECE) + 1).astype(int)
 
-        def piece(i: int) -> None:
-            some = slice(edges[i], edges[i + 1])
+        def piece(some: slice) -> None:
             part = [array[some] for array in found]  # an empty one stays empty
             self.run(queries[some], mask, settings, part)
 
-        in_threads(jobs, piece, range(len(edges) - 1))
+        in_pieces(jobs, count, piece)
         return found
 
     def width(self, ask: Ask) -> int:
@@ -159,6 +147,19 @@ class Walker:
         """Call the kernel; ``queries`` and ``mask`` are read-only, the parts of `Found` filled."""
         visited = self._scratch.take()
         self._search(*self._graph, queries, self._followers, mask, *settings, *visited, *found)
+        self._scratch.give(visited)
+
+    def run_among(
+        self,
+        walk: Callable[..., None],
+        queries: Float32Array,
+        among: tuple[Any, ...],
+        settings: tuple[Any, ...],
+        found: Iterable[Any],
+    ) -> None:
+        """The same for the kernel ``walk`` of `_compiled.hops`, with what it takes besides."""
+        visited = self._scratch.take()
+        walk(*self._graph, queries, self._followers, *among, *settings, *visited, *found)
         self._scratch.give(visited)
 
 
@@ -222,6 +223,25 @@ class Quick:
             ids = self._positions[ids]
         info = self._describe(scanned, perf_counter() - start)
         return Neighbours(ids, distances, offsets, info)
+
+
+def empty(count: int, width: int, *, ratios: bool = False) -> Found:
+    """Room for the answers to ``count`` queries."""
+    return Found(
+        np.empty((count, width), np.int64),
+        np.empty((count, width), np.float64),
+        np.empty((count, 3), np.int64),
+        np.ones(count, np.float32) if ratios else _NO_RATIOS,
+    )
+
+
+def in_pieces(jobs: int, count: int, work: Callable[[slice], None]) -> None:
+    """Do ``work`` for all of ``count`` queries, in pieces where several threads share it."""
+    if jobs == 1 or count < 2 * PIECE:
+        work(slice(0, count))
+        return
+    edges = np.linspace(0, count, min(4 * jobs, count // PIECE) + 1).astype(int).tolist()
+    in_threads(jobs, work, [slice(*pair) for pair in pairwise(edges)])
 
 
 def flat(found: Found) -> Flat:

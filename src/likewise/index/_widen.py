@@ -9,18 +9,24 @@ neighbourhood asks for a long list, and in the end for an exact scan, and never 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from likewise.index._compiled.values import COUNT, DEPTH, SCANNED
 from likewise.index._compiled.values import Found as Walked
-from likewise.index._links import IdArray, Links
+from likewise.index._protocol import Partial
 from likewise.index._walking import Ask
 from likewise.index.recall import RecallCurve
 from likewise.index.scanning import PreparedRows
 from likewise.results import Row
 from likewise.vectors import Float32Array
+
+if TYPE_CHECKING:
+    from likewise.index._links import Links
+
+IdArray = npt.NDArray[np.int64]
 
 #: Queries are asked in blocks for whose answers so many rows are set aside: all within a radius
 #: of very many queries would not fit into memory at once.
@@ -34,7 +40,7 @@ class Wanted:
     Attributes:
         k, radius, mask, span: as in `Ask`.
         recall: the share of the true neighbours to find.
-        budget: an effort that costs more seconds is not tried.
+        budget: seconds that all efforts tried after the first may cost together.
         forced: where the effort was asked for, the recall to report: what one search finds is
             the answer, if it is k rows or there is a radius.
         distances: after which a walk ends.
@@ -50,15 +56,6 @@ class Wanted:
     distances: int
 
 
-@dataclass(slots=True)
-class Found:
-    """One `Row` a query, None where the graph was not enough; the estimates; the work done."""
-
-    rows: list[Row | None]
-    recalls: list[float]
-    scanned: int = 0
-
-
 def widen(
     links: Links,
     prepared: PreparedRows,
@@ -66,12 +63,18 @@ def widen(
     wanted: Wanted,
     effort: int,
     jobs: int,
-) -> Found:
+) -> Partial:
     """Search at ``effort`` and, for the queries that are not satisfied, at larger ones."""
-    found = Found([None] * len(queries), [0.0] * len(queries))
+    found = Partial([None] * len(queries), [0.0] * len(queries))
     curve, walker = links.curve, links.walker(prepared)
     open_: IdArray = np.arange(len(queries))
     current: int | None = effort
+    filtered = wanted.mask is not None or wanted.span is not None
+    spent = 0.0
+
+    def seconds(effort: int) -> float:
+        return links.costs.graph_seconds(effort, queries.shape[1], filtered=filtered)
+
     while current is not None and curve is not None and len(open_):
         ask = _ask(links, wanted, current)
         height = max(1, BLOCK // walker.width(ask))
@@ -81,10 +84,9 @@ def widen(
         open_ = np.array([i for i in open_.tolist() if found.rows[i] is None], dtype=np.int64)
         if wanted.forced is not None:
             break
+        spent += seconds(current)
         current = curve.next_effort(current)
-        if current is not None and links.costs.graph_seconds(current, queries.shape[1]) > (
-            wanted.budget
-        ):
+        if current is not None and spent + seconds(current) > wanted.budget:
             current = None
     return found
 
@@ -103,7 +105,7 @@ def _ask(links: Links, wanted: Wanted, effort: int) -> Ask:
 
 
 def _take(
-    found: Found, asked: IdArray, answers: Walked, curve: RecallCurve, effort: int, wanted: Wanted
+    found: Partial, asked: IdArray, answers: Walked, curve: RecallCurve, effort: int, wanted: Wanted
 ) -> None:
     """Note what the queries ``asked`` were answered, where that is enough."""
     counts = answers.notes[:, COUNT]

@@ -31,8 +31,8 @@ from likewise.index._net import Net, Scratch
 from likewise.index._ordered import IdArray, Ordered, PlaceArray
 from likewise.index._part_links import PartLinks
 from likewise.index._passing import Passing
-from likewise.index._walking import FEWEST_SPARE, PIECE, SHALLOWEST, UNLIMITED, ranked
-from likewise.index.planner import CostModel
+from likewise.index._walking import PIECE, UNLIMITED, ranked
+from likewise.index.planner import FEWEST_SPARE, SHALLOWEST, CostModel
 from likewise.index.recall import RecallCurve, depths_for, measure
 from likewise.index.scanning import PreparedRows, scan
 from likewise.results import Row

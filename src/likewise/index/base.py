@@ -59,7 +59,7 @@ __all__ = [
 #: The recall aimed at when none is asked for.
 DEFAULT_RECALL = 0.95
 #: The version of the files that indexes write.
-FILE_FORMAT = 3
+FILE_FORMAT = 4
 
 
 class Index(ABC):

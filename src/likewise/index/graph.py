@@ -25,14 +25,22 @@ from likewise.index._links import (
 )
 from likewise.index._loops import at_hand, is_compiled
 from likewise.index._net import FEW_LINKS, MANY_LINKS, SHORT_ROWS, Net
-from likewise.index._protocol import Answer, IndexPlan, Progress, Request
+from likewise.index._protocol import Answer, IndexPlan, Partial, Progress, Request
 from likewise.index._rows import GrowingRows
 from likewise.index._sampling import row_hashes, sample, shuffled
-from likewise.index._walking import SHALLOWEST, UNLIMITED, Ask, Quick, flat
-from likewise.index._widen import Found, Wanted, widen
+from likewise.index._walking import UNLIMITED, Ask, Quick, flat
+from likewise.index._widen import Wanted, widen
 from likewise.index.base import DEFAULT_RECALL, Index
 from likewise.index.exact import summary_arrays, summary_from
-from likewise.index.planner import CostModel, Plan, choose
+from likewise.index.planner import (
+    NO_CURVES,
+    SHALLOWEST,
+    CostModel,
+    Plan,
+    choose,
+    longest_scan,
+    scan_recall,
+)
 from likewise.index.recall import RecallCurve
 from likewise.index.scanning import PreparedRows, best_of, extended, prepare, scan
 from likewise.metrics import Metric
@@ -45,6 +53,8 @@ SMALLEST_GRAPH = 512
 WAITING = 256
 #: What is taken where codes do not tell rows apart.
 FINER = {"4-bit": "8-bit", "8-bit": "float32"}
+#: Why a scan by codes is not enough for some queries.
+UNTOLD = "have matching rows that their codes do not tell apart"
 #: Kinds of searches that are kept ready, and those whose plan is kept.
 MOST_QUICK, MOST_PLANS = 64, 1024
 #: Seconds to insert one row with one thread: a part a row, and a part a number (measured).
@@ -68,7 +78,9 @@ class Graph(Index):
     least effort that the curve promises to be enough for ``recall``, or scans exactly when that
     is cheaper or the promise cannot be made; ``info`` says which and why. A walk ends early
     when the next row is so much farther than the k-th that, by what was measured, it leads to
-    nothing nearer. Filters, ranges and deletions are honoured inside.
+    nothing nearer. Ranges and deletions are honoured inside, and so are filters: by a scan of
+    the codes of the rows that pass, by a longer list, or by a walk that meets only those (L.
+    Patel and others, "ACORN", SIGMOD 2024), whichever is cheapest by the clock.
 
     Rows that are added wait in a short list that is scanned, and join the graph a few hundred
     at a time; when a fifth of the graph is new, they first serve to measure the curve again.
@@ -426,6 +438,8 @@ class Graph(Index):
         plan = self._choose(queries, request, links)
         if plan.strategy == "exact":
             return self._scanned(queries, request, plan)
+        if plan.strategy == "scan":
+            return self._coded(queries, request, links, plan)
         return self._walk(queries, request, links, plan)
 
     def _while_loading(self, queries: Float32Array, request: Request, links: Links) -> Plan:
@@ -459,6 +473,8 @@ class Graph(Index):
                 k=request.k,
                 recall=request.recall,
                 exact=_is_exact(request),
+                scanning=None if links is None else links.scanning,
+                hopping=NO_CURVES if links is None else links.hopping,
             )
             if everything and len(self._plans) < MOST_PLANS:
                 self._plans[key] = plan
@@ -486,7 +502,6 @@ class Graph(Index):
             answer = self._straight(queries, request, links, plan)
             if answer is not None:
                 return answer
-        mask = selection.mask() if selection.span is None else selection.alive
         if len(beside):
             everything = selection.mask()
             beside = beside if everything is None else beside[everything[beside]]
@@ -494,23 +509,55 @@ class Graph(Index):
         if linked == 0:
             tail = self._scan(queries, request, beside)
             return Answer(tail.rows, "exact", 1.0, tail.scanned, "only rows beside the graph match")
-        wanted = Wanted(
-            k=None if request.k is None else min(request.k, linked),
-            radius=request.radius,
-            mask=mask,
-            span=selection.span,
-            recall=request.recall,
-            budget=plan.candidates["exact"],
-            forced=plan.estimated_recall if request.effort or request.budget else None,
-            distances=UNLIMITED if request.budget is None else request.budget,
-        )
-        found = widen(links, self._prepared, queries, wanted, plan.effort, self._jobs)
+        if plan.strategy == "two-hop":
+            found = self._hop(queries, request, links, plan, linked)
+        else:
+            found = self._widen(queries, request, links, plan, linked)
         if len(beside):
             tail = self._scan(queries, request, beside)
             found.scanned += tail.scanned
             for i, (row, extra) in enumerate(zip(found.rows, tail.rows, strict=True)):
                 found.rows[i] = None if row is None else _joined(row, extra, request.k)
         return self._finished(queries, request, plan, found)
+
+    def _widen(
+        self, queries: Float32Array, request: Request, links: Links, plan: Plan, linked: int
+    ) -> Partial:
+        selection = request.selection
+        wanted = Wanted(
+            k=None if request.k is None else min(request.k, linked),
+            radius=request.radius,
+            mask=selection.mask() if selection.span is None else selection.alive,
+            span=selection.span,
+            recall=request.recall,
+            budget=min(plan.candidates["exact"], plan.candidates.get("scan", math.inf)),
+            forced=plan.estimated_recall if request.effort or request.budget else None,
+            distances=UNLIMITED if request.budget is None else request.budget,
+        )
+        return widen(links, self._prepared, queries, wanted, plan.effort, self._jobs)
+
+    def _hop(
+        self, queries: Float32Array, request: Request, links: Links, plan: Plan, linked: int
+    ) -> Partial:
+        k = min(request.k or 0, linked)
+        ask = Ask(k, plan.effort, mask=request.selection.mask())
+        hopper, recall = links.hopper(self._prepared), plan.estimated_recall
+        return hopper.enough(queries, ask, recall, self._jobs, request.radius)
+
+    def _coded(self, queries: Float32Array, request: Request, links: Links, plan: Plan) -> Answer:
+        """All that match by their codes, also those beside the graph; then the nearest exactly."""
+        found = self._by_codes(queries, request, links)
+        return self._finished(queries, request, plan, found, UNTOLD)
+
+    def _by_codes(self, queries: Float32Array, request: Request, links: Links) -> Partial:
+        listed, k = request.selection.slots(), request.k or 0
+        rows, dim = request.selection.size, queries.shape[1]
+        longest = longest_scan(k, rows, len(listed), dim, self.costs)
+        scanner = links.scanner(self._prepared)
+        found = scanner.judged(queries, listed, k, longest, self._jobs, request.radius)
+        recall = scan_recall(links.scanning, k, len(listed))[0]
+        found.recalls = [recall] * len(queries)
+        return found
 
     def _straight(
         self, queries: Float32Array, request: Request, links: Links, plan: Plan
@@ -564,7 +611,7 @@ class Graph(Index):
         lines = zip(walked.ids[:, :k], walked.distances[:, :k], strict=True)
         rows = [None if odd else Row(*line) for odd, line in zip(strange, lines, strict=True)]
         recalls = np.where(strange, 1.0, plan.estimated_recall).tolist()
-        found = Found(rows, recalls, _tally(walked)[1])
+        found = Partial(rows, recalls, _tally(walked)[1])
         why = (
             "lie farther from the rows than those that recall was measured with "
             "(`fit` takes some as queries=)"
@@ -576,22 +623,31 @@ class Graph(Index):
         queries: Float32Array,
         request: Request,
         plan: Plan,
-        found: Found,
+        found: Partial,
         why: str = "have a list in the graph that is not long enough for the filter or radius",
     ) -> Answer:
         missing = [i for i, row in enumerate(found.rows) if row is None]
+        reason, strategy, links = plan.reason, plan.strategy, self._links
+        if missing and strategy != "scan" and "scan" in plan.candidates and links is not None:
+            strategy = "scan" if len(missing) == len(queries) else strategy
+            reason = f"{len(missing)} of {len(queries)} queries {why}: matching codes are scanned"
+            coded = self._by_codes(queries[missing], request, links)
+            found.scanned += coded.scanned
+            for i, row, recall in zip(missing, coded.rows, coded.recalls, strict=True):
+                found.rows[i], found.recalls[i] = row, recall
+            missing = [i for i in missing if found.rows[i] is None]
+            why = UNTOLD
         if missing:
+            strategy = "exact" if len(missing) == len(queries) else strategy
+            reason = f"{len(missing)} of {len(queries)} queries {why}: matching rows are scanned"
             rest = self._scan(queries[missing], request, request.selection.where)
             found.scanned += rest.scanned
             for i, row in zip(missing, rest.rows, strict=True):
                 found.rows[i], found.recalls[i] = row, 1.0
         rows = [row for row in found.rows if row is not None]
-        reason = plan.reason
-        if missing:
-            reason = f"{len(missing)} of {len(queries)} queries {why}: matching rows are scanned"
-        strategy = "exact" if len(missing) == len(queries) else "graph"
+        named = "graph" if strategy == "two-hop" else strategy
         recall = float(np.mean(found.recalls))
-        return Answer(rows, strategy, recall, found.scanned, reason, plan.candidates)
+        return Answer(rows, named, recall, found.scanned, reason, plan.candidates)
 
     def _scanned(self, queries: Float32Array, request: Request, plan: Plan) -> Answer:
         found = self._scan(queries, request, request.selection.where)

@@ -1,4 +1,7 @@
-"""The planner: exact when that is cheaper, else the graph at the effort the target needs.
+"""The planner: the cheapest of an exact scan, a scan by codes, and the graph.
+
+The graph is searched at the effort that the target needs. What cannot promise the target is not
+weighed.
 
 Costs are those of one query on its own, so that a query gets the same answer alone and in
 a batch.
@@ -8,7 +11,9 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -25,6 +30,19 @@ GRAPH_CALLS = 0.3
 SLACK = 1.3
 #: Where fewer of a list's rows fail the filter on average, lists begin as short as without one.
 FEW_MISSED = 0.1
+#: More than k rows are ranked exactly, since codes swap near ones: half as many, or so many.
+FEWEST_SPARE = 6
+#: Fewer rows than this tell nothing of how well more were found.
+SHALLOWEST = 10
+#: Where no walks among the rows that pass were measured.
+NO_CURVES: Mapping[float, RecallCurve] = MappingProxyType({})
+#: The parts of a scan by codes: the call; each row; more for each that stands alone; each that is
+#: ranked exactly; and each step by which one moves in the list.
+SCAN_PARTS = ("call", "row", "apart", "ranked", "moved")
+#: A list of this part of the rows is the longest that is worth ranking.
+RANKED_SHARE = 8
+#: A list that is not enough is made so many times longer.
+LONGER = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +55,11 @@ class CostModel:
         gathered: per number of the rows, fetched here and there.
         value: per row, to pick the best of the values.
         graph: seconds of one graph query by effort; empty: estimated from ``gathered``.
+        masked: the same with a filter, where no walk ends early; empty: as without.
+        hops: the same by the share that passes and effort, for walks that meet only rows that
+            pass; empty: they are not weighed.
+        codes: seconds of the parts of a filtered scan by codes, as `SCAN_PARTS` names them;
+            empty: estimated from ``gathered``.
 
     Example:
         >>> costs = CostModel(call=0.0, streamed=1e-9, value=0.0)
@@ -49,6 +72,9 @@ class CostModel:
     gathered: float = 8e-10
     value: float = 3e-9
     graph: dict[int, float] = field(default_factory=dict)
+    masked: dict[int, float] = field(default_factory=dict)
+    hops: dict[float, dict[int, float]] = field(default_factory=dict)
+    codes: dict[str, float] = field(default_factory=dict)
 
     def exact_seconds(self, rows: int, matching: int, dim: int) -> float:
         """One exact query over ``matching`` of ``rows`` rows.
@@ -64,7 +90,7 @@ class CostModel:
             return self.call + matching * (dim * self.gathered + self.value)
         return self.call + rows * (dim * self.streamed + self.value)
 
-    def graph_seconds(self, effort: int, dim: int) -> float:
+    def graph_seconds(self, effort: int, dim: int, *, filtered: bool = False) -> float:
         """One graph query of this effort; between measured efforts, on a straight line.
 
         Example:
@@ -72,13 +98,40 @@ class CostModel:
             >>> round(costs.graph_seconds(20, dim=100), 6)
             2e-05
         """
-        if not self.graph:
+        graph = self.masked if filtered and self.masked else self.graph
+        if not graph:
             return GRAPH_CALLS * self.call + effort * VISITED * (dim * self.gathered / 2 + 2e-8)
-        efforts = sorted(self.graph)
-        seconds = [self.graph[e] for e in efforts]
-        if effort > efforts[-1]:
-            return GRAPH_CALLS * self.call + seconds[-1] * effort / efforts[-1]
-        return GRAPH_CALLS * self.call + float(np.interp(effort, efforts, seconds))
+        return GRAPH_CALLS * self.call + _between(graph, effort)
+
+    def codes_seconds(
+        self, rows: int, matching: int, dim: int, k: int, *, length: int | None = None
+    ) -> float:
+        """One filtered scan by codes, for the k nearest of ``matching`` among ``rows`` rows.
+
+        ``length`` is that of the list that is ranked exactly; None is the usual one for k.
+
+        Example:
+            >>> costs = CostModel(call=0.0, codes={"call": 1e-5, "row": 5e-9})
+            >>> round(costs.codes_seconds(10_000, 2_000, 100, 10), 8)
+            2e-05
+        """
+        parts = scan_parts(rows, matching, scan_length(k) if length is None else length)
+        if self.codes:
+            measured = [self.codes.get(name, 0.0) for name in SCAN_PARTS]
+        else:  # codes are a quarter of a row
+            measured = [0.0, dim * self.gathered / 4, 0.0, 4 * dim * self.gathered, 0.0]
+        taken = math.fsum(part * each for part, each in zip(parts, measured, strict=True))
+        return GRAPH_CALLS * self.call + taken
+
+    def hops_seconds(self, share: float, effort: int) -> float:
+        """One walk of this effort that meets only the rows that pass, at a share of `hops`.
+
+        Example:
+            >>> costs = CostModel(call=0.0, hops={0.5: {16: 1e-5, 64: 4e-5}})
+            >>> costs.hops_seconds(0.5, 64)
+            4e-05
+        """
+        return GRAPH_CALLS * self.call + _between(self.hops[share], effort)
 
     def with_graph(self, seconds: dict[int, float]) -> CostModel:
         """The same with measured graph timings.
@@ -102,7 +155,10 @@ class CostModel:
             "streamed": self.streamed,
             "gathered": self.gathered,
             "value": self.value,
-            "graph": {str(effort): seconds for effort, seconds in self.graph.items()},
+            "graph": _written(self.graph),
+            "masked": _written(self.masked),
+            "hops": {str(share): _written(each) for share, each in self.hops.items()},
+            "codes": dict(self.codes),
         }
 
     @classmethod
@@ -114,8 +170,9 @@ class CostModel:
             >>> CostModel.from_dict(costs.to_dict()) == costs
             True
         """
-        graph = {int(effort): seconds for effort, seconds in values["graph"].items()}
-        return cls(**{**values, "graph": graph})
+        walks = {name: _read(values[name]) for name in ("graph", "masked")}
+        hops = {float(share): _read(each) for share, each in values["hops"].items()}
+        return cls(**{**values, **walks, "hops": hops})
 
     @classmethod
     def measure(
@@ -154,13 +211,31 @@ class CostModel:
         return cls(streamed=streamed, gathered=max(gathered, streamed), value=value)
 
 
+def _between(seconds: dict[int, float], effort: int) -> float:
+    """The seconds of an effort, on a straight line between those that are known."""
+    efforts = sorted(seconds)
+    known = [seconds[e] for e in efforts]
+    if effort > efforts[-1]:
+        return known[-1] * effort / efforts[-1]
+    return float(np.interp(effort, efforts, known))
+
+
+def _written(seconds: dict[int, float]) -> dict[str, float]:
+    return {str(effort): each for effort, each in seconds.items()}
+
+
+def _read(seconds: dict[str, float]) -> dict[int, float]:
+    return {int(effort): each for effort, each in seconds.items()}
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What to do and what it should cost.
 
     Attributes:
-        strategy: ``exact`` or ``graph``.
-        effort: how hard the graph is searched; 0 when exact.
+        strategy: ``exact``, ``scan`` (by codes), ``graph``, or ``two-hop`` (through the graph
+            too, but meeting only rows that pass).
+        effort: how hard the graph is searched; 0 for scans.
         estimated_seconds: for one query.
         estimated_recall: 1.0 when exact.
         reason: a sentence for people.
@@ -190,10 +265,14 @@ def choose(
     k: int | None,
     recall: float,
     exact: bool = False,
+    scanning: RecallCurve | None = None,
+    hopping: Mapping[float, RecallCurve] = NO_CURVES,
 ) -> Plan:
     """Choose for one query that wants ``k`` of ``matching`` among ``rows`` rows.
 
-    ``k`` is None for a radius alone; the graph then starts short and widens.
+    ``k`` is None for a radius alone; the graph then starts short and widens. ``scanning`` is the
+    recall of filtered scans by codes, at its one effort; None where there are none. ``hopping`` is
+    that of walks that meet only rows that pass, by the share of them.
 
     Example:
         >>> choose(CostModel(), None, rows=200, matching=200, dim=8, k=5, recall=0.95).reason
@@ -210,21 +289,48 @@ def choose(
         return exactly(f"an exact answer was asked for: {what} are scanned")
     if curve is None:
         return exactly(f"there is no graph: {what} are scanned")
+    best = None
+    if matching < rows and scanning is not None and k is not None:
+        estimate, lower = scan_recall(scanning, k, matching)
+        if lower >= recall:
+            coded = candidates["scan"] = costs.codes_seconds(rows, matching, dim, k)
+            reason = (
+                f"scanning the codes of {what} promises recall {recall:g} and is "
+                f"{scan / coded:.1f} times cheaper than scanning the rows"
+            )
+            best = Plan("scan", 0, coded, estimate, reason, candidates)
     depth = list_length(k, rows, matching)
     found = curve.effort_for(recall, depth)
-    if found is None:
-        return exactly(
-            f"the graph cannot promise recall {recall:g} at depth {depth:,}: {what} are scanned"
-        )
-    effort, estimate = found
-    seconds = candidates["graph"] = costs.graph_seconds(effort, dim)
-    if scan <= seconds:
-        return exactly(f"scanning {what} is cheaper than the graph at effort {effort}")
-    reason = (
-        f"the graph at effort {effort} promises recall {recall:g} and is "
-        f"{scan / seconds:.1f} times cheaper than scanning {what}"
-    )
-    return Plan("graph", effort, seconds, estimate, reason, candidates)
+    why = f"the graph cannot promise recall {recall:g} at depth {depth:,}"
+    if found is not None:
+        effort, estimate = found
+        seconds = costs.graph_seconds(effort, dim, filtered=matching < rows)
+        candidates["graph"] = seconds
+        why = f"scanning {what} is cheaper than the graph at effort {effort}"
+        if best is None or seconds < best.estimated_seconds:
+            reason = (
+                f"the graph at effort {effort} promises recall {recall:g} and is "
+                f"{scan / seconds:.1f} times cheaper than scanning {what}"
+            )
+            best = Plan("graph", effort, seconds, estimate, reason, candidates)
+    shares = [each for each in hopping if each in costs.hops and each * rows <= matching < rows]
+    share = max(shares, default=None)
+    found = hopping[share].effort_for(recall, k) if share is not None and k is not None else None
+    if share is not None and found is not None:
+        effort, estimate = found
+        seconds = candidates["two-hop"] = costs.hops_seconds(share, effort)
+        if best is None or seconds < best.estimated_seconds:
+            reason = (
+                f"the graph among {what} that match, at effort {effort}, promises recall "
+                f"{recall:g} and is {scan / seconds:.1f} times cheaper than scanning them"
+            )
+            best = Plan("two-hop", effort, seconds, estimate, reason, candidates)
+    if best is None:
+        return exactly(f"{why}: {what} are scanned")
+    if scan <= best.estimated_seconds:
+        cheaper = f"scanning {what} is cheaper than their codes or the graph"
+        return exactly(why if best.strategy == "graph" else cheaper)
+    return best
 
 
 def list_length(k: int | None, rows: int, matching: int) -> int:
@@ -233,6 +339,46 @@ def list_length(k: int | None, rows: int, matching: int) -> int:
     if wanted * (rows - matching) <= FEW_MISSED * matching:
         return wanted
     return min(rows, math.ceil(SLACK * wanted * rows / matching) + 8)
+
+
+def scan_length(k: int) -> int:
+    """How many of the rows that a scan by codes finds are ranked exactly, for k of them."""
+    k = max(k, SHALLOWEST)
+    return 2 * (k + max(FEWEST_SPARE, k // 2)) + FEWEST_SPARE
+
+
+def scan_parts(rows: int, matching: int, length: int) -> tuple[float, ...]:
+    """How much of each of `SCAN_PARTS` a filtered scan by codes with such a list has."""
+    length = min(length, matching)
+    # A list takes in one row for each time that the rows seen have grown by its length.
+    taken = length * math.log1p(matching / length)
+    return 1, matching, matching * (1 - matching / rows), length, length * taken
+
+
+def longest_scan(k: int, rows: int, matching: int, dim: int, costs: CostModel | None = None) -> int:
+    """The longest list of a scan by codes that is cheaper than an exact scan.
+
+    Without ``costs`` it is judged by its share of the rows alone.
+    """
+    length = scan_length(k)
+    while LONGER * length <= matching // RANKED_SHARE:
+        longer = LONGER * length
+        if costs is not None and costs.exact_seconds(rows, matching, dim) < (
+            costs.codes_seconds(rows, matching, dim, k, length=longer)
+        ):
+            break
+        length = longer
+    return length
+
+
+def scan_recall(scanning: RecallCurve | None, k: int, matching: int) -> tuple[float, float]:
+    """The recall of a scan by codes for ``k`` of ``matching`` rows, and its lower bound."""
+    k = min(k, matching)
+    if scan_length(k) >= matching:
+        return 1.0, 1.0  # the list holds them all, and is ranked as a whole
+    if scanning is None:
+        return 0.0, 0.0
+    return scanning.recall_at(1, k), scanning.lower_at(1, k)
 
 
 def _fastest(work: Any, repeats: int = 5) -> float:

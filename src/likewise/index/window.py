@@ -260,9 +260,9 @@ class Window(Index):
 
         Raises:
             InvalidType, InvalidArgument: the window is no pair of numbers, or of as many as there
-                are queries; an unknown ``method``, or one with ``exact``, ``recall=1`` or ``k=None``;
-                ``effort`` with ``exact``, ``recall``, ``k=None`` or "scan"; "super" without
-                ``overlap=True``. Otherwise as `Index.search`.
+                are queries; an unknown ``method``, or one with ``exact``, ``recall=1`` or
+                ``k=None``; ``effort`` with ``exact``, ``recall``, ``k=None`` or "scan"; "super"
+                without ``overlap=True``. Otherwise as `Index.search`.
 
         Cost: see the class; about 20 us a call beside.
 

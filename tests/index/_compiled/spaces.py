@@ -9,7 +9,7 @@ from unittest import mock
 
 import numpy as np
 
-from likewise.index import _net, _part_links, _plain, _walking, _windows
+from likewise.index import _among, _hops, _net, _part_links, _plain, _walking, _windows
 from likewise.index._codes import Codes
 from likewise.index._net import Net
 from likewise.index._rows import summarise
@@ -46,7 +46,7 @@ def make_codes(metric: str, codes: str, rows: Any) -> Codes:
 def plain_loops() -> Iterator[None]:
     """Nets, parts, walkers and windows used inside run plain loops instead of kernels."""
     with ExitStack() as stack:
-        for module in (_net, _part_links, _walking, _windows):
+        for module in (_among, _hops, _net, _part_links, _walking, _windows):
             stack.enter_context(mock.patch.object(module, "loops", _plain.functions))
         yield
 

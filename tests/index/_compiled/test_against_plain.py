@@ -10,9 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from likewise.index import _plain
+from likewise.index._among import Scanner
 from likewise.index._codes import read_only
 from likewise.index._compiled import kernels
 from likewise.index._compiled.values import Diversity, Space
+from likewise.index._hops import Hopper
 from likewise.index._plain import keys as plain_keys
 from likewise.index._plain import link as plain_link
 from likewise.index._plain import walk as plain_walk
@@ -243,6 +245,57 @@ def test_queries_too_large_for_the_space_have_no_answer(both):
     with plain_loops():
         expected = Walker(net, rows).find(huge, Ask(3, 10))
     np.testing.assert_array_equal(found.notes, expected.notes)
+
+
+LISTED = {
+    "some": np.flatnonzero(np.random.default_rng(6).random(210) < 0.4).astype(np.int32),
+    "few": np.array([3, 7, 200], np.int32),
+    "all": np.arange(210, dtype=np.int32),
+}
+
+
+@pytest.mark.parametrize("radius", [None, 0.03])
+@pytest.mark.parametrize(("k", "length"), [(1, 1), (5, 12), (12, 30)])
+@pytest.mark.parametrize("listed", LISTED.values(), ids=LISTED)
+def test_scan_among(both, listed, k, length, radius):
+    rows, net, _ = both
+    codes, metric = net.codes.name, net.codes.metric
+    queries = np.concatenate([make_rows(codes, 12, 19, seed=8) + 1, rows[:6]])
+    queries[3] = 1e30 if net.codes.placement is not None else queries[3]
+    if radius is not None:
+        radius = float(np.quantile(metric.pairwise(queries[:3], rows), radius))
+    k = min(k, len(listed))
+    found = Scanner(net, rows).find(queries, listed, k, length, radius=radius)
+    with plain_loops():
+        expected = Scanner(net, rows).find(queries, listed, k, length, radius=radius)
+    np.testing.assert_array_equal(found.notes, expected.notes)
+    assert found.notes[:, 0].max() > 0
+    for t, count in enumerate(found.notes[:, 0].clip(0)):
+        np.testing.assert_array_equal(found.ids[t, :count], expected.ids[t, :count])
+        np.testing.assert_allclose(
+            found.distances[t, :count], expected.distances[t, :count], rtol=1e-12, atol=1e-12
+        )
+
+
+@pytest.mark.parametrize("share", [0.8, 0.3, 0.05])
+@pytest.mark.parametrize("enough", [2, 9, 40])
+def test_walk_among(both, share, enough, monkeypatch):
+    rows, net, _ = both
+    codes, metric = net.codes.name, net.codes.metric
+    monkeypatch.setattr("likewise.index._hops.ENOUGH", enough)
+    queries = np.concatenate([make_rows(codes, 12, 19, seed=8) + 1, rows[:6]])
+    for ask in (Ask(5, 20), Ask(1, 1), Ask(10, 60, stop=1.1), Ask(10, 60, budget=30)):
+        ask.mask = np.random.default_rng(7).random(210) < share
+        found = Hopper(net, Walker(net, rows)).find(queries, ask)
+        with plain_loops():
+            expected = Hopper(net, Walker(net, rows)).find(queries, ask)
+        np.testing.assert_array_equal(found.notes, expected.notes)
+        assert found.notes[:, 0].max() > 0
+        for t, count in enumerate(found.notes[:, 0]):
+            np.testing.assert_array_equal(found.ids[t, :count], expected.ids[t, :count])
+            assert ask.mask[found.ids[t, :count]].all()
+            exact = metric.pairwise(queries[t : t + 1], rows[found.ids[t, :count]])[0]
+            np.testing.assert_allclose(found.distances[t, :count], exact, rtol=1e-6, atol=1e-6)
 
 
 # -- reaching ----------------------------------------------------------------------------

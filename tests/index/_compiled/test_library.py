@@ -11,7 +11,7 @@ from likewise.errors import CacheWarning, InvalidArgument
 from likewise.index._compiled import announce, library, marker, place
 from likewise.index._compiled.jit import kernel
 from likewise.index._compiled.library import Library
-from tests.index._compiled.conftest import TOTALS, Kernels
+from tests.index._compiled.conftest import PATIENT, TOTALS, Kernels
 
 USE = "import numpy as np; total = library.kernels().totals.squares(np.array([3.0, 4.0]))\n"
 WARM = "report = library.warm(); print(report.compiled)\n" + USE + "assert total == 25.0"
@@ -51,7 +51,7 @@ def test_the_instruction_set_has_its_own_folder(kernels: Kernels) -> None:
 
 
 def test_two_processes_at_once(kernels: Kernels) -> None:
-    processes = [kernels.start(WARM) for _ in range(3)]
+    processes = [kernels.start(PATIENT + WARM) for _ in range(3)]
     results = [process.communicate(timeout=120) for process in processes]
     assert [err for _, err in results] == [""] * 3
     assert sorted(out.strip() for out, _ in results) == ["0", "0", "3"], "one compiled for all"

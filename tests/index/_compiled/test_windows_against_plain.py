@@ -11,6 +11,7 @@ import pytest
 from likewise.index import CostModel, _part_links
 from likewise.index._ordered import Ordered
 from likewise.index._part_links import link_parts, part_sizes
+from likewise.index._passing import Passing
 from likewise.index._windows import METHODS, WindowAsk, Windows
 from tests.index._compiled.spaces import KINDS, make_codes, make_net, make_rows, plain_loops
 
@@ -205,6 +206,15 @@ def spans():
     return np.array([(*place, *other) for place, other in zip(PLACES, late, strict=True)])
 
 
+def passing(mask, made):
+    """A mask by place as a search takes it."""
+    if mask is None:
+        return None
+    by_slot = np.empty_like(mask)
+    by_slot[made.ordered.slots()] = mask
+    return Passing.of(by_slot, made.ordered)
+
+
 def queries_for(made):
     codes = made.windows.codes.name
     return np.concatenate(
@@ -225,7 +235,7 @@ def plainly(made, queries, windows, ask):
 def test_windows_are_searched_as_their_twin_searches_them(made, method):
     queries, windows = queries_for(made), spans()
     for name, (k, length, stop, mask) in ASKS.items():
-        ask = WindowAsk(method, k, length, stop, mask)
+        ask = WindowAsk(method, k, length, stop, passing(mask, made))
         found = made.windows.find(queries, windows, ask, ratios=True)
         expected = plainly(made, queries, windows, ask)
         np.testing.assert_array_equal(found.notes, expected.notes, name)
@@ -243,7 +253,7 @@ def test_windows_are_searched_as_their_twin_searches_them(made, method):
 def test_what_is_found_lies_in_the_window_and_passes(made, method, mask):
     windows, ordered = spans(), made.ordered
     slots = ordered.slots()
-    ask = WindowAsk(method, 10, 200, 0.0, mask)
+    ask = WindowAsk(method, 10, 200, 0.0, passing(mask, made))
     found = made.windows.find(queries_for(made), windows, ask)
     wanted = []
     for t, (low, high, first, last) in enumerate(windows.tolist()):

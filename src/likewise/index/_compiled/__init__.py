@@ -35,6 +35,8 @@ KERNELS: tuple[str, ...] = (
     "rank",
     "scan",
     "search",
+    "among",
+    "hops",
     "parts",
     "window",
     "warming",

@@ -8,7 +8,7 @@ import numpy as np
 
 from likewise.index._compiled.bits import key_of, packed
 from likewise.index._compiled.jit import kernel
-from likewise.index._compiled.space import keys_of
+from likewise.index._compiled.space import ask_ahead, keys_of
 from likewise.index._compiled.walk import put
 
 #: Rows compared at a time.
@@ -40,7 +40,7 @@ def scan_range(
     """
     row = low
     while row < high:
-        count = 0
+        count: Any = 0
         if mask.shape[0] == 0:
             count = min(BLOCK, high - row)
             for t in range(count):
@@ -49,10 +49,10 @@ def scan_range(
         else:
             while row < high and count < BLOCK:
                 near[count] = row
-                count += int(mask[row])
+                count += np.int64(mask[row])
                 row += 1
         keys_of(space, near, count, query, keys)
-        size = _take(pool, size, length, near, keys, count)
+        size = take(pool, size, length, near, keys, count)
     return size
 
 
@@ -70,21 +70,29 @@ def scan_listed(
     near: Any,
     keys: Any,
 ) -> Any:
-    """`scan_range` for the rows ``listed[low:high]``."""
+    """The same for the rows ``listed[low:high]``."""
+    ahead = min(low + BLOCK, high)
+    for place in range(low, ahead):
+        ask_ahead(space, np.int64(listed[place]))
     place = low
     while place < high:
-        count = 0
+        count: Any = 0
         while place < high and count < BLOCK:
             near[count] = listed[place]
-            count += int(mask.shape[0] == 0 or mask[listed[place]])
+            count += np.int64(mask.shape[0] == 0 or mask[listed[place]])
             place += 1
+        # Rows here and there would be waited for: the next ones come while these are compared.
+        while ahead < min(place + BLOCK, high):
+            ask_ahead(space, np.int64(listed[ahead]))
+            ahead += 1
         keys_of(space, near, count, query, keys)
-        size = _take(pool, size, length, near, keys, count)
+        size = take(pool, size, length, near, keys, count)
     return size
 
 
 @kernel(boundscheck=False)
-def _take(pool: Any, size: Any, length: Any, near: Any, keys: Any, count: Any) -> Any:
+def take(pool: Any, size: Any, length: Any, near: Any, keys: Any, count: Any) -> Any:
+    """Put the ``count`` rows that were compared into the pool where they are near enough."""
     worst = key_of(pool[size - 1]) if size == length else np.float32(np.inf)
     for t in range(count):
         if keys[t] > worst:  # most rows of a scan are far off: one comparison each

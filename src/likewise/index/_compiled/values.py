@@ -119,6 +119,20 @@ class Parts(NamedTuple):
     first: Any
 
 
+class Passing(NamedTuple):
+    """The rows that pass a filter, and links that lead from one to another past those that fail.
+
+    Attributes:
+        links: (n, degree) int32, links among all rows, -1 after the last.
+        mask: (n,) bool, the rows that pass.
+        enough: with so many neighbours at hand no further row that fails is looked past.
+    """
+
+    links: Any
+    mask: Any
+    enough: Any
+
+
 class Visited(NamedTuple):
     """What one walk after the other has seen.
 
@@ -206,6 +220,12 @@ class Found(NamedTuple):
 
 #: The columns of `Found.notes`.
 COUNT, DEPTH, SCANNED = range(3)
+#: In the place of `DEPTH` where rows are scanned by codes: how many of the answer the last third
+#: of the list had. Where those are many, more may lie beyond the list.
+LATE = DEPTH
+#: In its place where a walk meets only rows that pass: how many entries, whether they pass or not,
+#: are nearer than the k-th of its list. Where those are many, the filter fails what is near.
+NEARER = DEPTH
 #: Queries with larger numbers, after scaling, have no place in a space of squared distances.
 LARGEST = 1e15
 #: The largest finite float32.
@@ -214,6 +234,8 @@ FLOAT_MAX = 3.4028234663852886e38
 PART_STARTS = 24
 #: With so many neighbours at hand no finer part is asked for more.
 ENOUGH = 32
+#: Rows spread over those that pass a filter, where a walk among them also begins.
+SPREAD = 8
 #: How a window is searched: every row of it; along the links within the window that all parts
 #: give; in the smallest part that holds it; in the largest parts within it; in these and, at both
 #: ends, in the smallest that hold the rest; and in the smallest part of those that overlap.

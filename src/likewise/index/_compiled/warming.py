@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from likewise.index._compiled import link, parts, reach, search, window
+from likewise.index._compiled import among, hops, link, parts, reach, search, window
 from likewise.index._compiled.values import (
     BY_PARTS,
     Diversity,
@@ -34,6 +34,8 @@ def warm_up() -> list[Callable[[], Any]]:
     """One call a kernel and type of codes."""
     return [
         *(partial(_warm_search, name) for name in SPACES),
+        *(partial(_warm_among, name) for name in SPACES),
+        *(partial(_warm_hops, name) for name in SPACES),
         *(partial(_warm_windows, name) for name in SPACES),
         *(step for name in ("8-bit", "float32") for step in _steps(name)),
         _warm_reach,
@@ -70,38 +72,69 @@ def _visited() -> Visited:
     return Visited(np.zeros(ROWS, np.uint8), np.zeros(1, np.int64))
 
 
+def _placing() -> Placing:
+    return Placing(read_only(np.zeros(DIM, np.float32)), 1.0, 0, 0.0)
+
+
+def _found(width: int) -> Found:
+    return Found(
+        np.empty((1, width), np.int64),
+        np.empty((1, width)),
+        np.empty((1, 3), np.int64),
+        np.empty(1, np.float32),
+    )
+
+
 def _ring() -> Any:
     next_ = (np.arange(ROWS, dtype=np.int32)[:, None] + np.arange(1, DEGREE + 1)) % ROWS
     return next_.astype(np.int32)
 
 
 def _warm_search(name: str) -> None:
+    everything = (read_only(np.zeros(0, np.bool_)),)
+    search.search(*_walk_arguments(name, everything))
+
+
+def _warm_hops(name: str) -> None:
+    passing = read_only(np.ones(ROWS, np.bool_))
+    listed = read_only(np.arange(ROWS, dtype=np.int32))
+    hops.walk_among(*_walk_arguments(name, (passing, passing, listed, DEGREE, 1 << 62)))
+
+
+def _walk_arguments(name: str, mask: tuple[Any, ...]) -> list[Any]:
     rows = read_only(np.zeros((ROWS, DIM), np.float32))
-    found = Found(
-        np.empty((1, 3), np.int64),
-        np.empty((1, 3)),
-        np.empty((1, 3), np.int64),
-        np.empty(1, np.float32),
-    )
-    space, entries = tiny_space(name), _entries(name)
-    arguments: list[Any] = [
-        *space,
+    entries = _entries(name)
+    return [
+        *tiny_space(name),
         read_only(_ring()),
         *tiny_space("8-bit")[:2],
         *entries.space[:-1],
         entries.ids,
         entries.places,
-        *Placing(read_only(np.zeros(DIM, np.float32)), 1.0, 0, 0.0),
+        *_placing(),
         rows,
         rows[:1],
         read_only(np.zeros(0, np.int32)),
-        read_only(np.zeros(0, np.bool_)),
+        *mask,
         *Effort(4, 1.5, 2, 1 << 40),
         *Wanted(1, 2, 3, 3, np.inf, 0, ROWS, ROWS),
         *_visited(),
-        *found,
+        *_found(3),
     ]
-    search.search(*arguments)
+
+
+def _warm_among(name: str) -> None:
+    rows = read_only(np.zeros((ROWS, DIM), np.float32))
+    listed = read_only(np.arange(ROWS, dtype=np.int32))
+    among.scan_among(
+        *tiny_space(name),
+        *_placing(),
+        rows,
+        rows[:1],
+        listed,
+        *(4, 1, 2, np.inf),
+        *_found(2),
+    )
 
 
 def _warm_windows(name: str) -> None:

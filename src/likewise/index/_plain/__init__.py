@@ -12,6 +12,8 @@ from __future__ import annotations
 from functools import partial
 from types import SimpleNamespace
 
+from likewise.index._plain.among import scan_among
+from likewise.index._plain.hops import walk_among
 from likewise.index._plain.link import insert, join, mend
 from likewise.index._plain.parts import merged_parts, smallest_parts
 from likewise.index._plain.reach import connect, reach
@@ -26,9 +28,11 @@ def functions(metric: Metric) -> SimpleNamespace:
     Example:
         >>> from likewise.metrics import resolve
         >>> sorted(vars(functions(resolve("euclidean"))))
-        ['link', 'parts', 'reach', 'search', 'window']
+        ['among', 'hops', 'link', 'parts', 'reach', 'search', 'window']
     """
     return SimpleNamespace(
+        among=SimpleNamespace(scan_among=partial(scan_among, metric=metric)),
+        hops=SimpleNamespace(walk_among=partial(walk_among, metric=metric)),
         link=SimpleNamespace(
             insert=partial(insert, metric=metric),
             join=partial(join, metric=metric),

@@ -6,14 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from likewise.index._compiled.values import ENOUGH, Parts, Visited
+from likewise.index._compiled.values import ENOUGH, Parts, Passing, Visited
 
 
 def neighbours(graph: Any, row: int, visited: Visited) -> list[int]:
     """Rows that ``row`` leads to and that this walk has not met, which it now has.
 
-    ``graph`` is an array (n, degree) of links, or `Parts`.
+    ``graph`` is an array (n, degree) of links, `Parts` or `Passing`.
     """
+    if isinstance(graph, Passing):
+        return _past_others(graph, row, visited)
     if isinstance(graph, Parts):
         return _of_parts(graph, row, visited)
     return _unseen(graph[row], 0, len(graph), visited, strict=True)
@@ -34,6 +36,34 @@ def _of_parts(graph: Parts, row: int, visited: Visited) -> list[int]:
         if last:
             break
     return near
+
+
+def _past_others(graph: Passing, row: int, visited: Visited) -> list[int]:
+    """Neighbours that pass, and past those that fail their neighbours that pass."""
+    found: list[int] = []
+
+    def meet(near: Any) -> None:
+        for neighbour in near[graph.mask[near]].tolist():
+            if visited.marks[neighbour] != visited.walk[0]:
+                visited.marks[neighbour] = visited.walk[0]
+                found.append(neighbour)
+
+    near = _links_of(graph.links, row)
+    meet(near)
+    for middle in near[~graph.mask[near]].tolist():
+        if len(found) >= graph.enough:
+            break
+        if visited.marks[middle] != visited.walk[0]:
+            visited.marks[middle] = visited.walk[0]
+            meet(_links_of(graph.links, middle))
+    return found
+
+
+def _links_of(links: Any, row: int) -> Any:
+    """The neighbours of a row; what leads nowhere ends them."""
+    near = links[row]
+    outside = np.flatnonzero((near < 0) | (near >= len(links)))
+    return near[: outside[0]] if len(outside) else near
 
 
 def part_of(graph: Parts, row: int, level: int) -> tuple[int, int]:

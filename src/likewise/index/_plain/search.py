@@ -61,8 +61,25 @@ def search(*arguments: Any, metric: Metric) -> None:
         found.notes[t, SCANNED] = scanned + len(entries.ids)
         if len(found.ratios):
             found.ratios[t] = ratio
-        reached = sorted_anew(fine, query, pool, wanted.sorted, metric)
-        Choice(rows, None, raw, metric, wanted).fill(found, t, reached, followers, mask)
+        answer(rows, raw, query, fine, pool, followers, mask, wanted, found, t, metric)
+
+
+def answer(
+    rows: Any,
+    raw: Any,
+    query: Query,
+    fine: Space,
+    pool: list[int],
+    followers: Any,
+    mask: Any,
+    wanted: Wanted,
+    found: Found,
+    t: int,
+    metric: Metric,
+) -> None:
+    """What is found for one query in the pool of a walk, the nearest sorted by finer codes."""
+    reached = sorted_anew(fine, query, pool, wanted.sorted, metric)
+    Choice(rows, None, raw, metric, wanted).fill(found, t, reached, followers, mask)
 
 
 def sorted_anew(

@@ -46,17 +46,18 @@ def id_of(entry: int) -> int:
     return entry & ID_BITS
 
 
-def _new_mark(visited: Visited) -> None:
-    """Number a new walk; no row has that mark yet."""
+def new_mark(visited: Visited) -> int:
+    """The mark of a new walk, that no row has yet."""
     if visited.walk[0] == 255:
         visited.marks[:] = 0
         visited.walk[0] = 0
     visited.walk[0] += 1
+    return int(visited.walk[0])
 
 
 def begin_within(first: int, stop: int, visited: Visited) -> list[int]:
     """Rows spread evenly from ``first`` up to ``stop``, where a walk among them begins."""
-    _new_mark(visited)
+    new_mark(visited)
     count = min(PART_STARTS, stop - first)
     starts = [first + (2 * t + 1) * (stop - first) // (2 * count) for t in range(count)]
     visited.marks[starts] = visited.walk[0]
@@ -65,7 +66,7 @@ def begin_within(first: int, stop: int, visited: Visited) -> list[int]:
 
 def begin(entries: Entries, query: Query, visited: Visited, metric: Metric) -> list[int]:
     """The best entries, where a walk begins."""
-    _new_mark(visited)
+    new_mark(visited)
     keys = keys_of(entries.space, entries.places, query, metric)
     order = np.argsort(keys, kind="stable")[:STARTS]
     starts = order[keys[order] < np.inf]
