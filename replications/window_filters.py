@@ -176,8 +176,9 @@ def _notes(studies: Sequence[Study]) -> list[str]:
         "fewer, by tree and three-split where no part of 2,048 rows fits into the window, and for "
         "`parts` where walks were seen to take longer than scans.",
         f"Times are of batches in one thread with a window for each query, the best of {ROUNDS} in "
-        "turn; what else the machine does moves them, but not the distances. Each query draws its window at random; with labels against the query, at least half "
-        "as far from its own number as can be.",
+        "turn; what else the machine does moves them, but not the distances. Each query draws its "
+        "window at random; with labels against the query, at least half as far from its own "
+        "number as can be.",
         "Settings: the length of the list; of post-filtering (x) how much longer the last list is; "
         "of the planner (>=) the recall that was asked for.",
     ]
