@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from replications import graph_insertion_order, hnsw_insertion_order, index_families
+from replications import (
+    graph_insertion_order,
+    hnsw_insertion_order,
+    index_families,
+    window_filters,
+)
 from replications.protocol import Replication
 
 REPLICATIONS: dict[str, Replication] = {
@@ -11,5 +16,6 @@ REPLICATIONS: dict[str, Replication] = {
         hnsw_insertion_order.REPLICATION,
         graph_insertion_order.REPLICATION,
         index_families.REPLICATION,
+        window_filters.REPLICATION,
     )
 }
