@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from likewise.index._passing import SPARSE
-from likewise.index._windows import Windows
+from likewise.index._windows import Measured, Windows
 from likewise.index.planner import list_length
 
 IdArray = npt.NDArray[np.int64]
@@ -21,6 +21,8 @@ FloatArray = npt.NDArray[np.float64]
 
 #: Longer lists are slower than an exact scan: a row enters a list by moving others.
 MOST_LISTED = 1024
+#: Windows of so much of an octave more or less are taken for what was measured there.
+NEARLY = 0.14
 #: Plans kept.
 MOST_PLANS = 4096
 #: Seconds to look whether a row passes a mask.
@@ -150,8 +152,10 @@ class Planner:
         measured = None if windows is None else windows.measured.get(wish.method or "parts")
         if measured is None or not measured.curves:
             return [], np.full(len(widths), -1, dtype=np.int64)
-        octaves = np.log2(self._rows / np.maximum(widths, 1)).astype(np.int64).clip(0)
-        octaves = np.where(matching > 0, octaves, len(measured.curves))
+        halvings = np.log2(self._rows / np.maximum(widths, 1))
+        halvings = np.where(matching > 0, halvings, len(measured.curves))
+        wider = np.floor(halvings + NEARLY).astype(np.int64).clip(0)
+        narrower = np.ceil(halvings - NEARLY).astype(np.int64).clip(0)
         depths = np.minimum(wish.k, np.maximum(matching, 1))
         if wish.masked:
             depths = np.array(
@@ -162,23 +166,26 @@ class Planner:
             )
         ways: list[Way] = []
         chosen = np.full(len(widths), -1, dtype=np.int64)
-        pairs, which = np.unique(np.stack([octaves, depths]), axis=1, return_inverse=True)
-        for i, (octave, depth) in enumerate(pairs.T.tolist()):
-            key = (wish, octave, depth)
+        kinds = np.stack([wider, narrower, depths])
+        kinds, which = np.unique(kinds, axis=1, return_inverse=True)
+        for i, (wide, narrow, depth) in enumerate(kinds.T.tolist()):
+            key = (wish, wide, narrow, depth)
             if key not in self._walks:
-                self._walks[key] = self._walk(wish, measured, octave, depth)
+                self._walks[key] = self._walk(wish, measured, wide, narrow, depth)
             way = self._walks[key]
             if way is not None:
                 chosen[which.reshape(-1) == i] = len(ways)
                 ways.append(way)
         return ways, chosen
 
-    def _walk(self, wish: Wish, measured: Any, octave: int, depth: int) -> Way | None:
-        """The cheapest list that promises enough in windows of that octave and the next."""
+    def _walk(
+        self, wish: Wish, measured: Measured, wide: int, narrow: int, depth: int
+    ) -> Way | None:
+        """The cheapest list that promises enough in windows of these octaves, the worse counting."""
         known = len(measured.curves)
-        if octave >= known:
+        if wide >= known:
             return None
-        both = [octave] if octave + 1 >= known else [octave, octave + 1]
+        both = sorted({wide, min(narrow, known - 1)})
         if wish.effort is not None:
             length = max(wish.effort, depth)
             recall = min(measured.curves[o].recall_at(length, depth) for o in both)
@@ -199,5 +206,5 @@ class Planner:
             stop,
             recall,
             seconds,
-            measured.curves[octave].depth_of(depth),
+            measured.curves[wide].depth_of(depth),
         )
