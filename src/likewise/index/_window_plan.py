@@ -181,7 +181,7 @@ class Planner:
     def _walk(
         self, wish: Wish, measured: Measured, wide: int, narrow: int, depth: int
     ) -> Way | None:
-        """The cheapest list that promises enough in windows of these octaves, the worse counting."""
+        """The cheapest list that promises enough in windows of both octaves."""
         known = len(measured.curves)
         if wide >= known:
             return None
