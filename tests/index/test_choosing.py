@@ -10,6 +10,9 @@ from likewise.index import INDEXES, CostModel, recommend
     ("asked", "name"),
     [
         ({"n": 0, "dim": 3}, "exact"),
+        ({"n": 300_000, "dim": 384, "windows": True}, "window"),
+        ({"n": 300_000, "dim": 2, "windows": True}, "window"),
+        ({"n": 1_000, "dim": 384, "windows": True}, "exact"),
         ({"n": 2_000, "dim": 384}, "exact"),
         ({"n": 1_000_000, "dim": 2}, "tree"),
         ({"n": 1_000_000, "dim": 2, "metric": "dot"}, "graph"),

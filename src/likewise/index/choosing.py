@@ -10,6 +10,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from likewise._arguments import check_count, check_number, check_recall, suggest_arguments
 from likewise.errors import InvalidType, OverLimit
 from likewise.index.base import Index, IndexPlan
@@ -19,10 +21,11 @@ from likewise.index.hashing import Hash
 from likewise.index.inverted import Inverted
 from likewise.index.planner import CostModel
 from likewise.index.tree import Tree
+from likewise.index.window import Window
 from likewise.metrics import Metric, resolve
 
 #: Families in the order in which they are preferred where speed does not decide.
-FAMILIES: tuple[type[Index], ...] = (Exact, Tree, Graph, Inverted, Hash)
+FAMILIES: tuple[type[Index], ...] = (Exact, Tree, Graph, Inverted, Hash, Window)
 #: Up to so many dimensions a tree rules out enough to be worth its room.
 FEW_DIMENSIONS = 12
 #: A faster family must be faster by this factor to displace a simpler one.
@@ -86,6 +89,7 @@ def recommend(
     *,
     recall: float = 0.95,
     queries: int | None = None,
+    windows: bool = False,
     memory_limit: int | None = None,
     build_seconds: float | None = None,
     costs: CostModel | None = None,
@@ -98,6 +102,8 @@ def recommend(
         recall: the share of the true neighbours that is enough; 1 leaves the exact families.
         queries: how many will be asked in all; None, so many that building does not matter.
             With few, what counts is the time to build and to ask together.
+        windows: whether searches ask for a range of a number (year, price); then only a scan and
+            what keeps rows in that order are weighed.
         memory_limit: bytes; a family whose `plan` exceeds it is out.
         build_seconds: a family whose `plan` takes longer is out.
         costs: what reading costs on this machine (`CostModel.measure`); None takes typical
@@ -119,9 +125,13 @@ def recommend(
         graph
         >>> recommend(200_000, 384, build_seconds=30).name
         'inverted'
+        >>> recommend(200_000, 384, windows=True).name
+        'window'
     """
     n, dim = check_count("n", n, minimum=0), check_count("dim", dim)
     target, kind = check_recall(recall), resolve(metric)
+    if not isinstance(windows, (bool, np.bool_)):
+        raise InvalidType(f"windows must be True or False; got {windows!r}")
     if queries is not None:
         queries = check_count("queries", queries)
     if memory_limit is not None:
@@ -133,7 +143,11 @@ def recommend(
     candidates = {}
     for family in FAMILIES:
         candidate = _weighed(family, n, dim, kind, target, costs or CostModel())
-        refused = candidate.refused or _over(candidate.plan, memory_limit, build_seconds)
+        refused = (
+            candidate.refused
+            or _unfit(family, windows=bool(windows))
+            or _over(candidate.plan, memory_limit, build_seconds)
+        )
         candidates[family.name] = Candidate(
             candidate.name, candidate.plan, candidate.seconds, refused
         )
@@ -152,6 +166,12 @@ def _weighed(
         return Candidate(family.name, plan, math.inf, f"{dim} dimensions are too many for a tree")
     seconds = _SECONDS[family.name](n, dim, recall, costs)
     return Candidate(family.name, plan, seconds, "")
+
+
+def _unfit(family: type[Index], *, windows: bool) -> str:
+    if windows and family not in (Exact, Window):
+        return "it keeps no order to find a range by"
+    return "no range of a number is asked for" if family is Window and not windows else ""
 
 
 def _over(plan: IndexPlan, memory_limit: int | None, build_seconds: float | None) -> str:
@@ -229,4 +249,5 @@ _SECONDS = {
     "graph": _graph_seconds,
     "inverted": _inverted_seconds,
     "hash": _hash_seconds,
+    "window": _graph_seconds,  # at most: narrow windows take a scan of themselves
 }
