@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import pytest
 
 from likewise.index import CostModel, _part_links, _windows, graph, window
-from likewise.index._part_links import part_sizes
 from likewise.store import sealing, view
 
 TAIL_ROWS, GRAPH_ROWS = 40, 64
@@ -26,6 +23,5 @@ def shrink(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(graph, "SMALLEST_GRAPH", GRAPH_ROWS)
     patch.setattr(window, "SMALLEST", GRAPH_ROWS)
     patch.setattr(_windows, "NARROWEST", 8)
-    for module in (_part_links, window):
-        patch.setattr(module, "part_sizes", partial(part_sizes, smallest=GRAPH_ROWS // 4))
+    patch.setattr(_part_links, "SMALLEST_PART", GRAPH_ROWS // 4)
     patch.setattr(view, "TAIL_BLOCK", 16)

@@ -56,6 +56,8 @@ LONGEST = 256
 NARROWEST = 256
 #: Once the cheapest walk costs so many times a scan, narrower windows are not measured.
 HOPELESS = 2.0
+#: So many more than k rows of a scan are ranked exactly, or half as many more.
+SPARE = 14
 #: How far beyond a row, measured by a near one, a query is put that is in no graph.
 BEYOND = 0.5
 #: Times a timing is repeated; the best counts.
@@ -104,6 +106,7 @@ class WindowAsk:
         length: of the list.
         stop: the stopping ratio; 0 never.
         passing: rows that may be found; None is all.
+        width: how many of the list are ranked exactly; None is somewhat more than k.
     """
 
     method: str
@@ -111,12 +114,17 @@ class WindowAsk:
     length: int
     stop: float = 0.0
     passing: Passing | None = None
+    width: int | None = None
+
+
+def scan_width(k: int) -> int:
+    """How many rows of a scan are ranked exactly, so that the last third is hardly ever needed."""
+    return k + max(SPARE, k // 2)
 
 
 def scan_length(k: int, codes: str = "4-bit") -> int:
     """The list of a scan by ``codes`` that finds k rows: codes swap near ones."""
-    wanted = ranked(k, UNLIMITED)
-    return 2 * wanted + FEWEST_SPARE if codes == "4-bit" else wanted
+    return 2 * scan_width(k) + FEWEST_SPARE if codes == "4-bit" else scan_width(k)
 
 
 class Windows:
@@ -197,7 +205,7 @@ class Windows:
             jobs: threads for a batch.
             ratios: whether stopping ratios are asked for.
         """
-        count, width = len(queries), ranked(ask.k, ask.length)
+        count, width = len(queries), ask.width or ranked(ask.k, ask.length)
         found = Found(
             np.empty((count, width), np.int64),
             np.empty((count, width), np.float64),
@@ -281,6 +289,11 @@ class Windows:
         """The list of a scan that finds k rows."""
         return scan_length(k, self.codes.name)
 
+    def scan_ask(self, k: int, passing: Passing | None = None, times: int = 1) -> WindowAsk:
+        """What a scan for k rows asks; lists may be so many times as long."""
+        length = times * self.scan_length(k)
+        return WindowAsk("scan", k, length, 0.0, passing, times * scan_width(k))
+
     def scan_seconds(self, rows: Any) -> Any:
         """A scan by codes of so many rows."""
         return self.scan_call + rows * self.scan_row
@@ -293,10 +306,7 @@ class Windows:
             self.scan_row = dim * costs.streamed / 2 + costs.value / 2
             return
         few, many = min(512, scale.rows), min(16_384, scale.rows)
-        short, long = (
-            scale.time(rows, WindowAsk("scan", SHALLOWEST, self.scan_length(SHALLOWEST)))
-            for rows in (few, many)
-        )
+        short, long = (scale.time(rows, self.scan_ask(SHALLOWEST)) for rows in (few, many))
         self.scan_row = max(long - short, 1e-12) / max(1, many - few)
         self.scan_call = max(short - few * self.scan_row, 1e-7)
 

@@ -13,8 +13,9 @@ import numpy.typing as npt
 from likewise._arguments import check_count, suggest_arguments
 from likewise.errors import DamagedFile, InvalidArgument, InvalidType
 from likewise.index import _compiled
+from likewise.index._among import FEW_LATE
 from likewise.index._codes import CODES, Codes
-from likewise.index._compiled.values import COUNT, DEPTH, SCANNED, Found
+from likewise.index._compiled.values import COUNT, DEPTH, LATE, SCANNED, Found
 from likewise.index._loops import at_hand, is_compiled
 from likewise.index._net import FEW_LINKS, MANY_LINKS, SHORT_ROWS, Net
 from likewise.index._ordered import Ordered, as_attribute
@@ -26,7 +27,7 @@ from likewise.index._sampling import shuffled
 from likewise.index._selection import Selection
 from likewise.index._walking import flat
 from likewise.index._window_answer import Gathered, reason_for
-from likewise.index._window_plan import Planner, Way, Wish
+from likewise.index._window_plan import MOST_LISTED, Planner, Way, Wish
 from likewise.index._windows import METHODS, WindowAsk, Windows
 from likewise.index.base import Index, nothing
 from likewise.index.exact import summary_arrays, summary_from
@@ -38,7 +39,7 @@ from likewise.index.graph import (
     PLAIN_ROW,
     checked_keys,
 )
-from likewise.index.planner import CostModel
+from likewise.index.planner import LONGER, CostModel
 from likewise.index.recall import RecallCurve
 from likewise.index.scanning import PreparedRows, extended, prepare, scan
 from likewise.metrics import Metric
@@ -51,7 +52,7 @@ BoolArray = npt.NDArray[np.bool_]
 #: Fewer rows than this are scanned exactly.
 SMALLEST = 512
 #: Rows that came late are scanned, until they are this share of those in order, or so many.
-LATE_SHARE, LATE = 1 / 8, 1024
+LATE_SHARE, FEWEST_LATE = 1 / 8, 1024
 #: Of the time that the links of all rows take, what those of a level take.
 LEVEL_SHARE = 0.2
 
@@ -392,7 +393,7 @@ class Window(Index):
         self._keys = None  # those of the new rows are not known
         try:
             late = len(held) - ordered.ordered
-            few = late <= max(LATE, LATE_SHARE * ordered.ordered)
+            few = late <= max(FEWEST_LATE, LATE_SHARE * ordered.ordered)
             if windows is not None and few and self._coded(windows, rows):
                 ordered.add(attribute)
                 self._prepared = prepared
@@ -582,7 +583,7 @@ class Window(Index):
         k = request.k
         if windows is None or way.method == "exact" or k is None or request.radius is not None:
             return None
-        ask = WindowAsk(way.method, k, max(way.length, k), way.stop, asked.passing)
+        ask = _ask(windows, way, k, asked.passing)
         found = windows.find(asked.queries, asked.windows, ask, self._jobs)
         if not _enough(found, way, asked, asked.matching).all():
             return None
@@ -597,7 +598,7 @@ class Window(Index):
         if way.method == "exact" or windows is None or k is None:
             self._exactly(some, asked, gathered)
             return
-        ask = WindowAsk(way.method, k, max(way.length, k), way.stop, asked.passing)
+        ask = _ask(windows, way, k, asked.passing)
         found = windows.find(asked.queries[some], asked.windows[some], ask, self._jobs)
         enough = _enough(found, way, asked, asked.matching[some])
         counts = found.notes[:, COUNT]
@@ -605,9 +606,21 @@ class Window(Index):
         gathered.scanned += int(found.notes[:, SCANNED].sum())
         gathered.take(some[enough], found.ids[enough], found.distances[enough], counts[enough])
         gathered.note(some[enough], name, way.recall)
-        if not enough.all() and way.method != "scan":
-            again = Way("scan", windows.scan_length(k), 0.0, 1.0, 0.0)
-            self._go(again, some[~enough], asked, gathered)
+        if not enough.all():
+            self._again(way, some[~enough], asked, gathered, windows)
+
+    def _again(
+        self, way: Way, some: IdArray, asked: _Asked, gathered: Gathered, windows: Windows
+    ) -> None:
+        """What was not enough: a scan for a walk, a longer list for a scan, and an exact one."""
+        k = asked.request.k or 0
+        length = windows.scan_length(k)
+        if way.method == "scan":
+            length *= LONGER
+        if way.length >= length or length > MOST_LISTED:
+            self._exactly(some, asked, gathered)
+            return
+        self._go(replace(way, method="scan", length=length), some, asked, gathered)
 
     def _exactly(self, some: IdArray, asked: _Asked, gathered: Gathered) -> None:
         """Scan the rows of each window exactly."""
@@ -729,10 +742,19 @@ def _cannot_change(array: Any) -> bool:
     return array is None or isinstance(array, bytes)
 
 
+def _ask(windows: Windows, way: Way, k: int, passing: Passing | None) -> WindowAsk:
+    if way.method == "scan":
+        return windows.scan_ask(k, passing, max(1, way.length // windows.scan_length(k)))
+    return WindowAsk(way.method, k, max(way.length, k), way.stop, passing)
+
+
 def _enough(found: Found, way: Way, asked: _Asked, matching: IdArray) -> BoolArray:
     """(b,) which queries were answered with as many rows, and as well, as was planned."""
-    enough: BoolArray = found.notes[:, COUNT] >= np.minimum(asked.request.k or 0, matching)
-    if asked.passing is not None and way.method == "parts" and asked.request.effort is None:
+    k = asked.request.k or 0
+    enough: BoolArray = found.notes[:, COUNT] >= np.minimum(k, matching)
+    if way.method == "scan":
+        enough &= found.notes[:, LATE] <= FEW_LATE * k
+    elif asked.passing is not None and way.method == "parts" and asked.request.effort is None:
         depths = found.notes[:, DEPTH]  # what lies deeper than planned was promised less
         enough &= depths <= way.depth
     return enough

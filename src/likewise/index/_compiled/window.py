@@ -24,6 +24,7 @@ from likewise.index._compiled.values import (
     BY_THREE,
     COUNT,
     DEPTH,
+    LATE,
     PART_STARTS,
     SCANNED,
     Effort,
@@ -83,7 +84,9 @@ def search_windows(
     them each row lies, ``order`` (n,) int32; ``late`` int32, the rows in no order; ``mask`` (n and
     late,) bool of the rows that may be found, or (0,) for all; queries (b, dim) float32 and
     windows (b, 4) int64, the range among the ordered rows and that in ``late``; one of `BY_SCAN`,
-    ...; `Effort`, `Wanted` without its range, `Visited` and `Found`, which is filled.
+    ...; `Effort`, `Wanted` without its range, `Visited` and `Found`, which is filled; a scan notes
+    `LATE` in the place of `DEPTH`: how many of the answer the last third of the list had, or of
+    those of it that were ranked exactly.
 
     Cost: a scan of the window, or a walk or some, and ``ranked`` float64 distances.
     """
@@ -94,7 +97,7 @@ def search_windows(
     code = buffer_of(codes)
     width = max(BLOCK, PART_STARTS, whole.shape[1] + links.shape[1] * links.shape[2])
     near, keys = np.empty(width, np.int32), np.empty(width, np.float32)
-    pool, other = np.empty(pool_length + 1, np.uint64), np.empty(pool_length + 1, np.uint64)
+    pool, other = np.empty(pool_length + 1, np.uint64), np.empty(2 * pool_length + 1, np.uint64)
     half = int(method == BY_OVERLAP)
     for t in range(queries.shape[0]):
         notes[t, COUNT] = -1
@@ -140,8 +143,30 @@ def search_windows(
             space, query, late, first, last, mask, pool, size, pool_length, near, keys
         )
         notes[t, SCANNED] = scanned + last - first
+        third = size // 3 if method == BY_SCAN and size == pool_length else 0
+        for place in range(third):
+            other[place] = pool[size - third + place]
         sort_anew(space, fine, query, pool, min(size, sorted_), near, keys)
         choose(rows, order, queries[t], late[:0], mask, pool, size, wanted, found, t)
+        if method == BY_SCAN:
+            notes[t, LATE] = 0
+            if third > 0:
+                judged = ranked // 3
+                for place in range(judged):
+                    other[third + place] = pool[ranked - judged + place]
+                notes[t, LATE] = _late(ids[t], notes[t, COUNT], order, other, third + judged)
+
+
+@kernel(boundscheck=False)
+def _late(ids: Any, count: Any, order: Any, ends: Any, length: Any) -> Any:
+    """How many of the answer the ends of the lists had: more may lie beyond them."""
+    late = 0
+    for i in range(count):
+        met = False
+        for t in range(length):
+            met = met or order[id_of(ends[t])] == ids[i]
+        late += met
+    return late
 
 
 @kernel(boundscheck=False)

@@ -13,6 +13,8 @@ from likewise.index._compiled.values import (
     BY_PARTS,
     BY_SCAN,
     BY_THREE,
+    COUNT,
+    LATE,
     SCANNED,
     Effort,
     Found,
@@ -73,6 +75,13 @@ def search_windows(*arguments: Any, metric: Metric) -> None:
         found.notes[t, SCANNED] = one.scanned
         reached = sorted_anew(fine, query, one.pool, sorted_, metric)
         choice.fill(found, t, reached, (), mask)
+        if method == BY_SCAN:
+            found.notes[t, LATE] = 0
+            if len(reached) == effort.pool:
+                before = [id_of(entry) for entry in one.pool[-(effort.pool // 3) or effort.pool :]]
+                ends = before + reached[ranked - ranked // 3 : ranked]
+                answer = found.ids[t, : found.notes[t, COUNT]]
+                found.notes[t, LATE] = np.isin(answer, order[ends]).sum() if ends else 0
 
 
 def holding_level(graph: Parts) -> int:
