@@ -75,7 +75,7 @@ def test_a_filter_far_from_the_query_ends_in_a_scan(graph):
         truth = distances("euclidean", X[i], X)
         mask = truth >= np.sort(truth)[-600]
         found = graph.search(X[i], 10, where=mask)
-        assert found.info.strategy == "exact"
+        assert found.info.strategy in ("scan", "exact")  # of codes, or of the rows
         assert "not long enough" in found.info.reason
         expected = np.flatnonzero(mask)[np.argsort(truth[mask], kind="stable")[:10]]
         assert found[0].ids.tolist() == expected.tolist()

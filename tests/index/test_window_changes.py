@@ -49,7 +49,7 @@ ALL = np.ones(COUNT, dtype=np.bool_)
 
 
 def test_rows_that_come_late_are_found(monkeypatch):
-    monkeypatch.setattr(window_module, "LATE", 150)
+    monkeypatch.setattr(window_module, "FEWEST_LATE", 150)
     index = build(600)
     for first, stop in ((600, 601), (601, 740), (740, 900)):
         new = index.add(X[first:stop], attribute=NUMBERS[first:stop])
@@ -192,7 +192,7 @@ CUTS = [
 @pytest.mark.parametrize("late", [10_000, 10], ids=["late", "linked anew"])
 @pytest.mark.parametrize(("owner", "name"), CUTS, ids=[name for _, name in CUTS])
 def test_an_add_that_is_cut_off_loses_no_row(monkeypatch, owner, name, late):
-    monkeypatch.setattr(window_module, "LATE", late)
+    monkeypatch.setattr(window_module, "FEWEST_LATE", late)
     monkeypatch.setattr(window_module, "LATE_SHARE", 0.0)
     index = build(600)
 
