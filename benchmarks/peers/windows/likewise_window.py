@@ -68,6 +68,13 @@ class LikewiseMethod(LikewiseWindow):
 class LikewiseScan(LikewiseMethod):
     name, method = "Likewise scan", "scan"
 
+    @property
+    def ladders(self) -> Sequence[Sequence[Any]]:
+        return [(ASKED,)]  # its list is as long as it has to be
+
+    def set_effort(self, effort: float) -> None:
+        self._asked = {"method": self.method, "recall": effort}
+
 
 class LikewiseParts(LikewiseMethod):
     name, method = "Likewise parts", "parts"
