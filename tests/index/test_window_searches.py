@@ -294,3 +294,13 @@ def test_equal_distances_come_by_position():
     for row in found:
         ties = np.flatnonzero(np.diff(row.distances) == 0)
         assert (row.ids[ties] < row.ids[ties + 1]).all()
+
+
+def test_windows_of_a_few_rows_are_scanned_once():
+    """What holds fewer rows than a list does was compared whole: no second scan."""
+    rng = np.random.default_rng(0)
+    X, Q = rng.standard_normal((1500, 20)), rng.standard_normal((20, 20))
+    index = Window("euclidean", costs=CostModel()).fit(X, attribute=np.arange(1500))
+    for size in (1, 9, 10, 15, 24):
+        info = index.search(Q, 10, window=(100, 99 + size)).info
+        assert (info.strategy, info.scanned) == ("scan", 20 * size)

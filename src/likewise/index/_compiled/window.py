@@ -114,6 +114,8 @@ def search_windows(
             size = _everything(low, high, late, first, last, pool)
             notes[t, SCANNED] = size
             choose(rows, order, queries[t], late[:0], mask, pool, size, wanted, found, t)
+            if method == BY_SCAN:
+                notes[t, LATE] = 0  # nothing was left out
             continue
         query = place_query(space, placing, queries[t], code)
         size, scanned, ratio = 0, 0, np.float32(1)

@@ -64,6 +64,8 @@ def search_windows(*arguments: Any, metric: Metric) -> None:
             # So few rows are ranked by the metric itself at once.
             found.notes[t, SCANNED] = high - low + len(came)
             choice.fill(found, t, [*range(low, high), *came], (), mask)
+            if method == BY_SCAN:
+                found.notes[t, LATE] = 0  # nothing was left out
             continue
         query = place_query(space, placing, raw)
         one = _One(space, query, effort, visited, mask, k, metric)
