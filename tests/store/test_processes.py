@@ -22,6 +22,8 @@ from tests.store.small import GRAPH_FIRST, shrink
 
 ROOT = Path(__file__).parents[2]
 SECONDS = float(os.environ.get("LIKEWISE_READING_SECONDS", "5"))
+#: Changes that say something.
+FEWEST = 20
 
 
 def python(*arguments: str) -> subprocess.Popen:
@@ -73,7 +75,7 @@ def write_for(collection: lw.Collection, seconds: float) -> int:
     """Whole batches come, change and go, with a seal or a compaction now and then."""
     chance = np.random.default_rng(0)
     until, version = time.monotonic() + seconds, 1
-    while time.monotonic() < until:
+    while version <= FEWEST + 1 or time.monotonic() < until:  # however busy the machine is
         number = int(chance.integers(0, 8))
         draw = chance.random()
         if draw < 0.6:
