@@ -25,6 +25,8 @@ MOST_LISTED = 1024
 NEARLY = 0.14
 #: Plans kept.
 MOST_PLANS = 4096
+#: Widths that are told apart: all up to so many rows, then so many an octave.
+NARROW, STEPS = 32, 16
 #: Seconds to look whether a row passes a mask.
 LOOK = 1e-9
 
@@ -38,7 +40,7 @@ class Way:
         length: of the list.
         stop: the stopping ratio.
         recall: what it is measured to find.
-        seconds: what a query should take.
+        seconds: what a query should take by a walk.
         depth: how deep in the list the k-th matching row may lie for that recall.
     """
 
@@ -66,6 +68,15 @@ class Wish:
     effort: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Weighed:
+    """Ways, which of them each of some windows takes, and (b,) seconds in each by name."""
+
+    ways: list[Way]
+    chosen: IdArray
+    seconds: dict[str, FloatArray]
+
+
 class Planner:
     """Ways for windows, from what was measured; ``windows`` is None where nothing can be walked."""
 
@@ -73,6 +84,8 @@ class Planner:
         self._windows, self._rows, self._costs = windows, rows, costs
         self._plans: dict[tuple[Wish, int, int], tuple[Way, dict[str, float]]] = {}
         self._walks: dict[tuple[Any, ...], Way | None] = {}
+        self._tables: dict[Wish, _Weighed] = {}
+        self._widths = _steps(rows)
 
     def plan(
         self, wish: Wish, widths: IdArray, matching: IdArray
@@ -84,38 +97,47 @@ class Planner:
             widths: (b,) rows in each window.
             matching: (b,) how many of them may be found.
         """
+        if wish.masked:
+            weighed = self._weigh(wish, widths, matching)
+            return weighed.ways, weighed.chosen, _means(weighed.seconds)
+        # Where all rows may be found only the width counts, so what is chosen is looked up.
+        known = self._tables.get(wish)
+        if known is None:
+            known = self._weigh(wish, self._widths, self._widths)
+            if len(self._tables) < MOST_PLANS:
+                self._tables[wish] = known
+        nearest = np.searchsorted(self._widths, widths, side="right") - 1
+        seconds = {name: spent[nearest] for name, spent in known.seconds.items()}
+        return known.ways, known.chosen[nearest], _means(seconds)
+
+    def _weigh(self, wish: Wish, widths: IdArray, matching: IdArray) -> _Weighed:
+        """What each query costs by each way, and the cheapest that promises enough."""
         exact = self._exact_seconds(widths, matching, wish)
-        weighed = {"exact": float(exact.mean())}
+        seconds = {"exact": exact}
         windows = self._windows
         if windows is None or wish.exact or windows.scan_length(wish.k) > MOST_LISTED:
-            return [self._exactly(exact)], np.zeros(len(widths), dtype=np.int64), weighed
+            return _Weighed([EXACT], np.zeros(len(widths), dtype=np.int64), seconds)
         scan: FloatArray = np.asarray(windows.scan_seconds(widths))
         if wish.masked:
             listed = matching < SPARSE * widths
             scan = windows.scan_seconds(np.where(listed, matching, widths)) + LOOK * self._rows
-        scan_recall = self._scan_recall(wish)
-        length = windows.scan_length(wish.k)
-        scan_way = Way("scan", length, 0.0, scan_recall[1], float(scan.mean()))
-        scannable = scan_recall[0] >= wish.recall or wish.effort is not None
+        least, recall = self._scan_recall(wish)
+        scan_way = Way("scan", windows.scan_length(wish.k), 0.0, recall, 0.0)
+        scannable = least >= wish.recall or wish.effort is not None
         if scannable:
-            weighed["scan"] = float(scan.mean())
+            seconds["scan"] = scan
         if wish.method == "scan":
-            way = Way(
-                "scan", windows.scan_length(wish.k), 0.0, scan_recall[1], weighed.get("scan", 0.0)
-            )
-            return [way], np.zeros(len(widths), dtype=np.int64), weighed
+            return _Weighed([scan_way], np.zeros(len(widths), dtype=np.int64), seconds)
         ways, chosen = self._walked(wish, widths, matching)
         walk = np.array([way.seconds for way in ways] or [np.inf])[chosen]
         walk = np.where(chosen < 0, np.inf, walk)
-        if np.isfinite(walk).all():
-            weighed["window"] = float(walk.mean())
+        seconds["window"] = walk
         if wish.method is not None:  # asked for; where no walk is known the window is short
             walk = np.where(chosen < 0, np.inf, -1.0)
         best = np.minimum(exact, scan) if scannable else exact
-        ways = [*ways, self._exactly(exact), scan_way]
+        ways = [*ways, EXACT, scan_way]
         rest: IdArray = np.where((scan <= exact) & scannable, len(ways) - 1, len(ways) - 2)
-        chosen = np.where(walk < best, chosen, rest)
-        return ways, chosen, weighed
+        return _Weighed(ways, np.where(walk < best, chosen, rest), seconds)
 
     def plan_one(self, wish: Wish, width: int, matching: int) -> tuple[Way, dict[str, float]]:
         """`plan` for one window; kept, since windows of one size come again and again."""
@@ -127,9 +149,6 @@ class Planner:
             if len(self._plans) < MOST_PLANS:
                 self._plans[key] = known
         return known
-
-    def _exactly(self, seconds: FloatArray) -> Way:
-        return Way("exact", 0, 0.0, 1.0, float(seconds.mean()))
 
     def _exact_seconds(self, widths: IdArray, matching: IdArray, wish: Wish) -> FloatArray:
         costs = self._costs
@@ -208,3 +227,19 @@ class Planner:
             seconds,
             measured.curves[wide].depth_of(depth),
         )
+
+
+def _steps(rows: int) -> IdArray:
+    """Widths up to ``rows`` and somewhat more, a few percent apart."""
+    octaves = np.log2((rows + 2) / NARROW)
+    wider = NARROW * 2 ** np.arange(0, max(octaves, 0) + 1, 1 / STEPS)
+    return np.unique(np.concatenate([np.arange(NARROW), wider.astype(np.int64)]))
+
+
+def _means(seconds: dict[str, FloatArray]) -> dict[str, float]:
+    """The mean of each, without what is not known for some."""
+    means = {name: float(spent.mean()) for name, spent in seconds.items()}
+    return {name: mean for name, mean in means.items() if np.isfinite(mean)}
+
+
+EXACT = Way("exact", 0, 0.0, 1.0, 0.0)

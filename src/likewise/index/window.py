@@ -551,18 +551,21 @@ class Window(Index):
             request.effort,
         )
         known = ready or windows is None
+        found = None
         if len(asked.windows) == 1:
             way, weighed = self._planner.plan_one(wish, int(asked.rows[0]), int(asked.matching[0]))
-            answer = self._at_once(way, weighed, asked)
-            if answer is not None:
-                return answer
             ways, chosen = [way], np.zeros(len(asked.queries), dtype=np.int64)
-            asked = asked.for_each()
         else:
             ways, chosen, weighed = self._planner.plan(wish, asked.rows, asked.matching)
+        if (chosen == chosen[0]).all():
+            way = ways[chosen[0]]
+            found = self._at_once(way, asked)
+            if found is not None and _enough(found, way, asked, asked.matching).all():
+                return _as_it_is(found, way, asked, weighed)
+        asked = asked.for_each()
         gathered = Gathered(len(asked.queries), asked.matching, request.k, request.radius)
         for number in np.unique(chosen).tolist():
-            self._go(ways[number], np.flatnonzero(chosen == number), asked, gathered)
+            self._go(ways[number], np.flatnonzero(chosen == number), asked, gathered, found)
         missing = gathered.missing()
         if len(missing):
             self._exactly(missing, asked, gathered)
@@ -577,29 +580,34 @@ class Window(Index):
         if walks and method not in windows.measured:
             self._measure(windows, self._prepared, self._ordered, str(method))
 
-    def _at_once(self, way: Way, weighed: dict[str, float], asked: _Asked) -> Answer | None:
-        """All queries in one window; None where that is not enough."""
+    def _at_once(self, way: Way, asked: _Asked) -> Found | None:
+        """All queries by one call of the kernel; None where that cannot be."""
         windows, request = self._windows, asked.request
         k = request.k
         if windows is None or way.method == "exact" or k is None or request.radius is not None:
             return None
         ask = _ask(windows, way, k, asked.passing)
-        found = windows.find(asked.queries, asked.windows, ask, self._jobs)
-        if not _enough(found, way, asked, asked.matching).all():
-            return None
-        reason = reason_for(way, asked.matching, True)
-        name = "scan" if way.method == "scan" else "window"
-        scanned = int(found.notes[:, SCANNED].sum())
-        return Answer(flat(found), name, way.recall, scanned, reason, weighed)
+        return windows.find(asked.queries, asked.windows, ask, self._jobs)
 
-    def _go(self, way: Way, some: IdArray, asked: _Asked, gathered: Gathered) -> None:
-        """Search for the queries ``some``; those whose answer is not enough stay missing."""
+    def _go(
+        self,
+        way: Way,
+        some: IdArray,
+        asked: _Asked,
+        gathered: Gathered,
+        found: Found | None = None,
+    ) -> None:
+        """Search for the queries ``some``; those whose answer is not enough stay missing.
+
+        ``found`` is given where the search was made before.
+        """
         windows, k = self._windows, asked.request.k
         if way.method == "exact" or windows is None or k is None:
             self._exactly(some, asked, gathered)
             return
-        ask = _ask(windows, way, k, asked.passing)
-        found = windows.find(asked.queries[some], asked.windows[some], ask, self._jobs)
+        if found is None:
+            ask = _ask(windows, way, k, asked.passing)
+            found = windows.find(asked.queries[some], asked.windows[some], ask, self._jobs)
         enough = _enough(found, way, asked, asked.matching[some])
         counts = found.notes[:, COUNT]
         name = "scan" if way.method == "scan" else "window"
@@ -746,6 +754,14 @@ def _ask(windows: Windows, way: Way, k: int, passing: Passing | None) -> WindowA
     if way.method == "scan":
         return windows.scan_ask(k, passing, max(1, way.length // windows.scan_length(k)))
     return WindowAsk(way.method, k, max(way.length, k), way.stop, passing)
+
+
+def _as_it_is(found: Found, way: Way, asked: _Asked, weighed: dict[str, float]) -> Answer:
+    """The answer where every query was answered by one way, and well enough."""
+    reason = reason_for(way, asked.matching, True)
+    name = "scan" if way.method == "scan" else "window"
+    scanned = int(found.notes[:, SCANNED].sum())
+    return Answer(flat(found), name, way.recall, scanned, reason, weighed)
 
 
 def _enough(found: Found, way: Way, asked: _Asked, matching: IdArray) -> BoolArray:

@@ -11,8 +11,9 @@ import pytest
 from llvmlite import ir
 
 from likewise.errors import InvalidArgument
-from likewise.index._compiled import dots, kernels
+from likewise.index._compiled import dots, in_line, kernels
 from likewise.index._compiled.processor import INSTRUCTION_SETS, choose, processor_features
+from likewise.index._compiled.scan import _bound
 
 BYTE, LONG = ir.IntType(8), ir.IntType(64)
 
@@ -77,6 +78,76 @@ def test_halves_of_bytes_too(name, count):
             for at in range(len(ids) - count + 1):
                 expected = numbers[ids[at : at + count]] @ query.astype(np.int64)
                 assert list(products(codes, ids, at, query)) == expected.tolist()
+
+
+@pytest.mark.parametrize("halves", [False, True])
+@pytest.mark.parametrize("name", INSTRUCTION_SETS)
+def test_rows_in_line_give_the_same_integers(name, halves):
+    if not possible(name):
+        pytest.skip(f"this processor has no {name}")
+    kernels()
+    function = in_line.make_dots_in_line(name, halves=halves)
+    alone = dots.make_dots(name, 1, halves=halves)
+
+    @numba.njit
+    def products(codes, first, query, sums):
+        function(codes, first, query, sums)
+
+    @numba.njit
+    def one(codes, ids, at, query):
+        return alone(codes, ids, at, query)
+
+    rng = np.random.default_rng(0)
+    ids = np.arange(21, dtype=np.int32)
+    for stride in (64, 128, 192, 4096):
+        codes = rng.integers(0, 256, (21, stride)).astype(np.uint8)
+        codes[4], codes[5] = 0, 255
+        codes = codes.view(np.int8) if halves else codes
+        query = rng.integers(-127, 128, stride * (2 if halves else 1)).astype(np.int8)
+        for first in (0, 5):
+            sums = np.zeros(18, np.int32)
+            products(codes, first, query, sums)
+            expected = [one(codes, ids, first + j, query)[0] for j in range(16)]
+            assert sums.tolist() == [*expected, 0, 0]
+
+
+def test_keys_from_dots_are_what_they_say():
+    rng = np.random.default_rng(0)
+    terms = rng.standard_normal((40, 2)).astype(np.float32)
+    dots_of = rng.integers(-(2**20), 2**20, 16).astype(np.int32)
+    keys = np.zeros(24, np.float32)
+
+    @numba.njit
+    def fill(terms, first, dots_of, keys, at):
+        shift, steep = np.int32(77), np.float32(-0.25)
+        in_line.keys_from_dots(terms, first, dots_of, np.int32(2), shift, steep, keys, at)
+
+    fill(terms, 9, dots_of, keys, 3)
+    some = terms[9:25]
+    apart = (2 * dots_of - np.int32(77)).astype(np.float32)
+    expected = some[:, 1] + np.float32(-0.25) * some[:, 0] * apart
+    np.testing.assert_array_equal(keys[3:19], expected)
+    assert not keys[:3].any()
+    assert not keys[19:].any()
+
+
+@pytest.mark.parametrize("wanted", [1, 7, 24, 100])
+@pytest.mark.parametrize("kind", ["normal", "equal", "one far", "infinite", "few"])
+def test_a_bound_keeps_all_that_is_wanted(kind, wanted):
+    keys = np.random.default_rng(0).standard_normal(512).astype(np.float32)
+    if kind == "equal":
+        keys[:] = 3
+    elif kind == "one far":
+        keys[5] = 1e30
+    elif kind == "infinite":
+        keys[9] = np.inf
+    elif kind == "few":
+        keys = np.round(keys)
+    bound = _bound(keys, len(keys), wanted)
+    kept = (keys <= bound).sum()
+    assert kept >= wanted
+    if kind == "normal":
+        assert kept <= 3 * wanted / 2 + 1
 
 
 def assembly(name, triple, features, products):

@@ -90,7 +90,7 @@ def rank(
     count = 0
     for place in range(size):
         row = id_of(pool[place])
-        value = distance(metric, rows[row], query, length)
+        value = distance(metric, rows, row, query, length)
         apart[place] = value
         if count < k:
             count += 1

@@ -155,7 +155,28 @@ def make_dots(name: str, count: int, *, halves: bool = False) -> Any:
 def _sum_products(
     builder: Any, instructions: Instructions, starts: list[Any], query: Any, length: Any
 ) -> list[Any]:
-    """The loop over the bytes of some rows at once; ``length`` is not 0."""
+    """The dot products of some rows; ``length`` is not 0."""
+    vectors = vectors_of_products(builder, instructions, starts, query, length)
+    return _added_across(builder, vectors)
+
+
+def _sum_halves(
+    builder: Any, instructions: Instructions, starts: list[Any], query: Any, length: Any
+) -> list[Any]:
+    """The same over rows of 4-bit numbers; ``query`` has twice as many bytes."""
+    return _added_across(builder, vectors_of_halves(builder, instructions, starts, query, length))
+
+
+def _added_across(builder: Any, vectors: list[Any]) -> list[Any]:
+    """The sum of the numbers of each vector."""
+    name = f"llvm.vector.reduce.add.v{vectors[0].type.count}i32"
+    return [_call(builder, name, _INT, [vector]) for vector in vectors]
+
+
+def vectors_of_products(
+    builder: Any, instructions: Instructions, starts: list[Any], query: Any, length: Any
+) -> list[Any]:
+    """The loop over the bytes of some rows at once: sums that are not added across yet."""
 
     def step(sums: list[Any], offset: Any) -> list[Any]:
         part = _load(builder, instructions, query, offset)
@@ -167,10 +188,10 @@ def _sum_products(
     return _loop(builder, instructions, len(starts), length, step)
 
 
-def _sum_halves(
+def vectors_of_halves(
     builder: Any, instructions: Instructions, starts: list[Any], query: Any, length: Any
 ) -> list[Any]:
-    """The same over rows of 4-bit numbers; ``query`` has twice as many bytes."""
+    """The same over rows of 4-bit numbers."""
     lanes = _vector(_INT, instructions.width // 4)
     lower = ir.Constant(lanes, [0x0F0F0F0F] * lanes.count)
     four = ir.Constant(lanes, [4] * lanes.count)
@@ -206,7 +227,7 @@ def _loop(
     length: Any,
     step: Callable[[list[Any], Any], list[Any]],
 ) -> list[Any]:
-    """``count`` sums from 0, through ``step`` at each offset below ``length``, added across."""
+    """``count`` sums from 0, through ``step`` at each offset below ``length``."""
     kind = instructions.sums
     before = builder.block
     loop, done = builder.append_basic_block("dots"), builder.append_basic_block("dots.done")
@@ -223,8 +244,7 @@ def _loop(
     offset.add_incoming(following, loop)
     builder.cbranch(builder.icmp_signed("<", following, length), loop, done)
     builder.position_at_end(done)
-    name = f"llvm.vector.reduce.add.v{kind.count}i32"
-    return [_call(builder, name, _INT, [new]) for new in grown]
+    return grown
 
 
 @kernel(boundscheck=False, fastmath=True, inline="always")

@@ -8,11 +8,16 @@ import numpy as np
 
 from likewise.index._compiled.bits import key_of, packed
 from likewise.index._compiled.jit import kernel
-from likewise.index._compiled.space import ask_ahead, keys_of
+from likewise.index._compiled.space import ask_ahead, keys_in_line, keys_of
 from likewise.index._compiled.walk import put
 
-#: Rows compared at a time.
-BLOCK = 64
+#: Rows here and there that are compared at a time, and rows in line.
+BLOCK, CHUNK = 64, 512
+#: What enters a list moves others; where there are so many rows for each of the list, those that
+#: cannot be among the nearest are left out first.
+MANY = 3
+#: Halvings of the range of keys, to find which.
+HALVINGS = 12
 
 
 @kernel(boundscheck=False)
@@ -36,23 +41,66 @@ def scan_range(
         mask: (n,) bool, rows that may be taken; or (0,) for all.
         pool: (at least ``length``,) uint64, its first ``size`` entries sorted.
         size, length: entries there are, and may be.
-        near, keys: (at least `BLOCK`,) int32 and float32, overwritten.
+        near, keys: (at least `CHUNK`,) int32 and float32, overwritten.
     """
     row = low
+    count: Any = 0
+    while row < high and mask.shape[0] == 0:
+        count = min(CHUNK, high - row)
+        keys_in_line(space, row, count, query, near, keys)
+        worst = np.float32(np.inf)
+        if size == length:
+            worst = key_of(pool[size - 1])
+        elif size == 0 and count > MANY * length:
+            worst = _bound(keys, count, length)
+        size = _take_in_line(pool, size, length, row, keys, count, worst)
+        row += count
     while row < high:
-        count: Any = 0
-        if mask.shape[0] == 0:
-            count = min(BLOCK, high - row)
-            for t in range(count):
-                near[t] = row + t
-            row += count
-        else:
-            while row < high and count < BLOCK:
-                near[count] = row
-                count += np.int64(mask[row])
-                row += 1
+        count = 0
+        while row < high and count < CHUNK:
+            near[count] = row
+            count += np.int64(mask[row])
+            row += 1
         keys_of(space, near, count, query, keys)
         size = take(pool, size, length, near, keys, count)
+    return size
+
+
+@kernel(boundscheck=False, fastmath={"nnan", "nsz"})
+def _bound(keys: Any, count: Any, wanted: Any) -> Any:
+    """A key that at least ``wanted`` of them do not exceed, and hardly more."""
+    low, high = np.float32(np.inf), np.float32(-np.inf)
+    for t in range(count):
+        low, high = min(low, keys[t]), max(high, keys[t])
+    for _ in range(HALVINGS):
+        middle = np.float32(0.5) * (low + high)
+        below = 0
+        for t in range(count):
+            below += keys[t] <= middle
+        if below < wanted:
+            low = middle
+            continue
+        high = middle
+        if 2 * below <= 3 * wanted:
+            break
+    return high
+
+
+@kernel(boundscheck=False)
+def _take_in_line(
+    pool: Any, size: Any, length: Any, first: Any, keys: Any, count: Any, worst: Any
+) -> Any:
+    """`take` of the rows from ``first`` on; those with keys beyond ``worst`` are too far."""
+    for t in range(count):
+        if keys[t] > worst:  # most rows of a scan are far off: one comparison each
+            continue
+        entry = packed(keys[t], first + t)
+        if size == length and entry >= pool[size - 1]:
+            continue
+        put(pool, size, length, entry)
+        size = min(size + 1, length)
+        if size == length:
+            worst = key_of(pool[size - 1])
     return size
 
 

@@ -185,7 +185,8 @@ def choose(
         if passing == limit:
             break
     for place in range(passing):
-        _settle(ids, distances, place, distance(wanted.metric, rows[ids[place]], query, length))
+        value = distance(wanted.metric, rows, ids[place], query, length)
+        _settle(ids, distances, place, value)
     count = passing
     while count > 0 and distances[count - 1] > wanted.radius:
         count -= 1
@@ -223,7 +224,7 @@ def _depth_of_radius(rows: Any, order: Any, query: Any, pool: Any, size: Any, wa
     for place in range(size):
         row = id_of(pool[place])
         row = np.int64(order[row]) if order.shape[0] else row
-        apart = distance(wanted.metric, rows[row], query, length)
+        apart = distance(wanted.metric, rows, row, query, length)
         if apart <= wanted.radius:
             inside += 1
     return 0 if apart <= wanted.radius else inside

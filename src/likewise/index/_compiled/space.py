@@ -32,6 +32,12 @@ from likewise.index._compiled.dots import (
     dots_of_four,
     dots_of_four_halves,
 )
+from likewise.index._compiled.in_line import (
+    IN_LINE,
+    dots_in_line,
+    dots_in_line_of_halves,
+    keys_from_dots,
+)
 from likewise.index._compiled.jit import kernel
 from likewise.index._compiled.values import (
     CHEBYSHEV,
@@ -54,6 +60,11 @@ def buffer_of(codes: Any) -> Any:
 
 def keys_of(space: Any, ids: Any, count: Any, query: Any, keys: Any) -> None:
     """``keys[t]`` of the row ``ids[t]``, for ``count`` of them."""
+    raise NotImplementedError
+
+
+def keys_in_line(space: Any, first: Any, count: Any, query: Any, ids: Any, keys: Any) -> None:
+    """``keys[t]`` of the row ``first + t``, for ``count`` of them; ``ids`` is overwritten."""
     raise NotImplementedError
 
 
@@ -108,6 +119,13 @@ def _factor(placing: Any, raw: Any) -> Any:
     return wanted / np.sqrt(square) if square > 0 else np.float64(0)
 
 
+@kernel(boundscheck=False)
+def _listed(ids: Any, first: Any, count: Any) -> None:
+    """Fill ``ids`` with ``count`` rows from ``first`` on."""
+    for t in range(count):
+        ids[t] = first + t
+
+
 # -- 8-bit codes ---------------------------------------------------------------------
 
 
@@ -132,6 +150,18 @@ def _byte_keys(space: Any, ids: Any, count: Any, query: Any, keys: Any) -> Any:
 
 
 _byte_keys_of = kernel(boundscheck=False)(_byte_keys)
+
+
+def _byte_in_line(space: Any, first: Any, count: Any, query: Any, ids: Any, keys: Any) -> Any:
+    if count < IN_LINE:
+        _listed(ids, first, count)
+        _byte_keys_of(space, ids, count, query, keys)
+        return
+    dots = np.empty(IN_LINE, np.int32)
+    for start in range(0, count, IN_LINE):
+        t = min(start, count - IN_LINE)  # the last ones overlap those before
+        dots_in_line(space.codes, first + t, query.code, dots)
+        keys_from_dots(space.terms, first + t, dots, np.int32(1), query.shift, query.steep, keys, t)
 
 
 def _byte_row(space: Any, row: Any, code: Any) -> Any:
@@ -215,6 +245,21 @@ def _half_keys(space: Any, ids: Any, count: Any, query: Any, keys: Any) -> Any:
         t += 1
 
 
+_half_keys_of = kernel(boundscheck=False)(_half_keys)
+
+
+def _half_in_line(space: Any, first: Any, count: Any, query: Any, ids: Any, keys: Any) -> Any:
+    if count < IN_LINE:
+        _listed(ids, first, count)
+        _half_keys_of(space, ids, count, query, keys)
+        return
+    dots = np.empty(IN_LINE, np.int32)
+    for start in range(0, count, IN_LINE):
+        t = min(start, count - IN_LINE)
+        dots_in_line_of_halves(space.codes, first + t, query.code, dots)
+        keys_from_dots(space.terms, first + t, dots, np.int32(2), query.shift, query.steep, keys, t)
+
+
 def _half_row(space: Any, row: Any, code: Any) -> Any:
     raise NotImplementedError
 
@@ -259,22 +304,30 @@ def _float_buffer(codes: Any) -> Any:
 def _float_keys(space: Any, ids: Any, count: Any, query: Any, keys: Any) -> Any:
     if space.kind == SQUARED:
         for t in range(count):
-            keys[t] = _squared(space.codes[ids[t]], query.code)
+            keys[t] = _squared(space.codes, ids[t], query.code)
     elif space.kind == PRODUCT:
         for t in range(count):
-            keys[t] = np.float32(-2) * _product(space.codes[ids[t]], query.code)
+            keys[t] = np.float32(-2) * _product(space.codes, ids[t], query.code)
     elif space.kind == MANHATTAN:
         for t in range(count):
-            keys[t] = _manhattan(space.codes[ids[t]], query.code)
+            keys[t] = _manhattan(space.codes, ids[t], query.code)
     elif space.kind == CHEBYSHEV:
         for t in range(count):
-            keys[t] = _chebyshev(space.codes[ids[t]], query.code)
+            keys[t] = _chebyshev(space.codes, ids[t], query.code)
     elif space.kind == HAMMING:
         for t in range(count):
-            keys[t] = _hamming(space.codes[ids[t]], query.code)
+            keys[t] = _hamming(space.codes, ids[t], query.code)
     else:
         for t in range(count):
-            keys[t] = _jaccard(space.codes[ids[t]], query.code)
+            keys[t] = _jaccard(space.codes, ids[t], query.code)
+
+
+_float_keys_of = kernel(boundscheck=False)(_float_keys)
+
+
+def _float_in_line(space: Any, first: Any, count: Any, query: Any, ids: Any, keys: Any) -> Any:
+    _listed(ids, first, count)
+    _float_keys_of(space, ids, count, query, keys)
 
 
 def _float_ahead(space: Any, row: Any) -> Any:
@@ -300,51 +353,51 @@ def _float_query(space: Any, placing: Any, raw: Any, code: Any) -> Any:
 
 
 @kernel(boundscheck=False, fastmath=True)
-def _squared(row: Any, query: Any) -> Any:
+def _squared(rows: Any, at: Any, query: Any) -> Any:
     total = np.float32(0)
-    for j in range(row.shape[0]):
-        apart = row[j] - query[j]
+    for j in range(query.shape[0]):
+        apart = rows[at, j] - query[j]
         total += apart * apart
     return total
 
 
 @kernel(boundscheck=False, fastmath=True)
-def _product(row: Any, query: Any) -> Any:
+def _product(rows: Any, at: Any, query: Any) -> Any:
     total = np.float32(0)
-    for j in range(row.shape[0]):
-        total += row[j] * query[j]
+    for j in range(query.shape[0]):
+        total += rows[at, j] * query[j]
     return total
 
 
 @kernel(boundscheck=False, fastmath=True)
-def _manhattan(row: Any, query: Any) -> Any:
+def _manhattan(rows: Any, at: Any, query: Any) -> Any:
     total = np.float32(0)
-    for j in range(row.shape[0]):
-        total += abs(row[j] - query[j])
+    for j in range(query.shape[0]):
+        total += abs(rows[at, j] - query[j])
     return total
 
 
 @kernel(boundscheck=False, fastmath=True)
-def _chebyshev(row: Any, query: Any) -> Any:
+def _chebyshev(rows: Any, at: Any, query: Any) -> Any:
     largest = np.float32(0)
-    for j in range(row.shape[0]):
-        largest = max(largest, abs(row[j] - query[j]))
+    for j in range(query.shape[0]):
+        largest = max(largest, abs(rows[at, j] - query[j]))
     return largest
 
 
 @kernel(boundscheck=False)
-def _hamming(row: Any, query: Any) -> Any:
+def _hamming(rows: Any, at: Any, query: Any) -> Any:
     unequal = np.int32(0)
-    for j in range(row.shape[0]):
-        unequal += np.int32(row[j] != query[j])
+    for j in range(query.shape[0]):
+        unequal += np.int32(rows[at, j] != query[j])
     return np.float32(unequal)
 
 
 @kernel(boundscheck=False, error_model="numpy")
-def _jaccard(row: Any, query: Any) -> Any:
+def _jaccard(rows: Any, at: Any, query: Any) -> Any:
     both, either = np.int32(0), np.int32(0)
-    for j in range(row.shape[0]):
-        one, other = row[j] != 0, query[j] != 0
+    for j in range(query.shape[0]):
+        one, other = rows[at, j] != 0, query[j] != 0
         both += np.int32(one and other)
         either += np.int32(one or other)
     return np.float32(1) - np.float32(both) / np.float32(either) if either else np.float32(0)
@@ -352,6 +405,7 @@ def _jaccard(row: Any, query: Any) -> Any:
 
 _by_codes(buffer_of, _byte_buffer, _half_buffer, _float_buffer)
 _by_codes(keys_of, _byte_keys, _half_keys, _float_keys)
+_by_codes(keys_in_line, _byte_in_line, _half_in_line, _float_in_line)
 _by_codes(row_as_query, _byte_row, _half_row, _float_row)
 _by_codes(place_query, _byte_query, _half_query, _float_query)
 _by_codes(sort_anew, _no_sort, _half_sort, _no_sort)

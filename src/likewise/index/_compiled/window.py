@@ -13,7 +13,7 @@ import numpy as np
 from likewise.index._compiled.bits import EXPANDED, id_of
 from likewise.index._compiled.jit import kernel
 from likewise.index._compiled.neighbours import start_of
-from likewise.index._compiled.scan import BLOCK, scan_listed, scan_range
+from likewise.index._compiled.scan import CHUNK, scan_listed, scan_range
 from likewise.index._compiled.search import choose, fits
 from likewise.index._compiled.space import buffer_of, place_query, sort_anew
 from likewise.index._compiled.values import (
@@ -95,7 +95,7 @@ def search_windows(
     effort = Effort(pool_length, stop, stop_depth, budget)
     visited, found = Visited(marks, walk_number), Found(ids, distances, notes, ratios)
     code = buffer_of(codes)
-    width = max(BLOCK, PART_STARTS, whole.shape[1] + links.shape[1] * links.shape[2])
+    width = max(CHUNK, PART_STARTS, whole.shape[1] + links.shape[1] * links.shape[2])
     near, keys = np.empty(width, np.int32), np.empty(width, np.float32)
     pool, other = np.empty(pool_length + 1, np.uint64), np.empty(2 * pool_length + 1, np.uint64)
     half = int(method == BY_OVERLAP)
