@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from likewise.index import Graph, Window
 from likewise.store.maintenance import directory_bytes
 from likewise.store.schema import FORMAT
 from likewise.store.segments import Segment
-from likewise.store.settings import Settings, VectorField
+from likewise.store.settings import LEXICAL, Settings, VectorField
 from likewise.store.view import View, ViewKeeper, read_settings
 from likewise.store.writing import commit_number
 
@@ -45,6 +46,7 @@ def describe(path: Path, view: View, connection: sqlite3.Connection) -> dict[str
             }
             for name in known
         },
+        "lexical": {"language": view.settings.language, "kept": LEXICAL in view.settings.kept},
         "segments": [_segment(segment) for segment in view.segments],
         "tail_rows": len(view.tail),
         "recall": _curves(view),
@@ -69,6 +71,7 @@ def _segment(segment: Segment) -> dict[str, Any]:
             }
             for path, windows in segment.windows.items()
         },
+        "derived": sorted(segment.derived.mapped),
         "damaged": list(segment.damaged),
     }
 
@@ -122,6 +125,21 @@ def add_indexed_field(
         )
     if changed != settings:
         _save(connection, changed)
+
+
+def keep_kinds(connection: sqlite3.Connection, kinds: Iterable[str]) -> None:
+    """Note in the settings that these kinds are kept in the cache (inside a transaction)."""
+    settings = read_settings(connection)
+    kept = tuple(sorted({*settings.kept, *kinds}))
+    if kept != settings.kept:
+        _save(connection, replace(settings, kept=kept))
+
+
+def set_language(connection: sqlite3.Connection, language: str | None) -> None:
+    """Take texts apart as those of ``language`` from now on (inside a transaction)."""
+    settings = read_settings(connection)
+    if language != settings.language:
+        _save(connection, replace(settings, language=language))
 
 
 def set_query_logging(connection: sqlite3.Connection, enabled: bool) -> None:

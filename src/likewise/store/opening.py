@@ -43,6 +43,7 @@ def create(
     recall: float = 0.95,
     log_queries: bool = False,
     random_state: int = 0,
+    language: str | None = "english",
     timeout: float = TIMEOUT,
     costs: CostModel | None = None,
 ) -> Collection:
@@ -58,6 +59,8 @@ def create(
         log_queries: keep the vectors of recent queries (the last 256 a field), to measure
             recall with them too. `compact` forgets them.
         random_state: seeds the graphs.
+        language: of the texts, for ``using="lexical"``: a name of `likewise.encode.terms`, or
+            None to cut no word to its stem. `Collection.index_text` changes it.
         timeout: seconds to wait for another process that writes.
         costs: the planner's constants; None has them measured on this machine when a graph
             is built, and keeps them with it.
@@ -86,6 +89,7 @@ def create(
         recall=recall,
         log_queries=log_queries,
         random_state=random_state,
+        language=language,
     )
     seconds = check_number("timeout", timeout)
     _check_costs(costs)

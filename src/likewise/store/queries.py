@@ -10,12 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from likewise._arguments import check_k, check_number, check_recall
+from likewise._arguments import check_count, check_k, check_number, check_recall
 from likewise.errors import InvalidArgument, InvalidType, UnknownField
 from likewise.filters import Filter, parse
 from likewise.metrics import resolve
 from likewise.store.batch import Id, check_id
-from likewise.store.settings import Settings, VectorField
+from likewise.store.database import damaged
+from likewise.store.fusing import DEPTH, FUSIONS, Fusion
+from likewise.store.schema import vector_table
+from likewise.store.settings import LEXICAL, Settings
 from likewise.vectors import Float32Array, as_dense, from_bytes
 
 Where = Filter | str | Mapping[str, Any] | None
@@ -35,14 +38,14 @@ class Limits:
         self.radius = None if radius is None else check_number("radius", radius)
         self.min_score = None if min_score is None else check_number("min_score", min_score)
         self.recall = None if recall is None else check_recall(recall)
+        if self.min_score is not None and self.min_score > 1:
+            raise InvalidArgument(f"min_score must be at most 1; got {self.min_score}")
         self.exact = exact
 
     def within(self, from_score: Callable[[float], float]) -> float | None:
         """The distance that both limits allow; the score itself is looked at afterwards."""
         if self.min_score is None:
             return self.radius
-        if self.min_score > 1:
-            raise InvalidArgument(f"min_score must be at most 1; got {self.min_score}")
         # A few steps lower: where a score is nearly flat, one rounding spans much distance.
         reach = float(from_score(self.min_score - 1e-15))
         reach += 1e-9 * max(1.0, abs(reach))  # rounding must not lose a hit at the limit
@@ -97,30 +100,99 @@ def read_windows(window: Any, using: Any, settings: Settings) -> tuple[str, ...]
     return tuple(name for name in settings.fields if name in chosen)
 
 
+def read_using(using: Any, settings: Settings) -> tuple[str, ...]:
+    """What to search: vector fields, the lexical branch, or several of them; None: the default."""
+    if using is None:
+        return (settings.default_field,)
+    several = not isinstance(using, str) and isinstance(using, Sequence)
+    names = tuple(using) if several else (using,)
+    valid = (*settings.fields, LEXICAL)
+    for name in names:
+        if not isinstance(name, str) or name not in valid:
+            raise UnknownField(f"using={using!r}: {name!r} is none of {', '.join(valid)}")
+    if not names or len(set(names)) < len(names):
+        raise InvalidArgument(f"using={using!r}: name each field once; there are {_listed(valid)}")
+    return names
+
+
+def read_fusion(
+    names: tuple[str, ...], fuse: Any, weights: Any, depth: Any, limits: Limits
+) -> Fusion | None:
+    """How to fuse the branches ``names``; None where there is only one.
+
+    Raises:
+        InvalidArgument, InvalidType: an impossible argument, or one that says nothing here.
+    """
+    if len(names) == 1:
+        given = {"fuse": fuse, "weights": weights, "depth": depth}
+        for name, value in given.items():
+            if value is not None:
+                raise InvalidArgument(
+                    f"{name}= is for several fields at once; using={names[0]!r} is one. Leave it "
+                    f"out, or give using=[{names[0]!r}, …]"
+                )
+        return None
+    if limits.radius is not None:
+        raise InvalidArgument(
+            "radius= is a distance, and fused hits have none; limit them by min_score="
+        )
+    fuse = "rrf" if fuse is None else fuse
+    if not isinstance(fuse, str) or fuse not in FUSIONS:
+        raise InvalidArgument(f"fuse={fuse!r} is none of {_listed(FUSIONS)}")
+    least = DEPTH if depth is None else check_count("depth", depth)
+    return Fusion(fuse, _read_weights(names, weights), least)
+
+
+def _read_weights(names: tuple[str, ...], weights: Any) -> tuple[float, ...]:
+    """A positive weight a branch; what is not named has weight 1."""
+    if weights is None:
+        return (1.0,) * len(names)
+    if not isinstance(weights, Mapping):
+        raise InvalidType(
+            f"weights must be a dict of field to number, such as {{{names[0]!r}: 2.0}}; "
+            f"got {weights!r:.80}"
+        )
+    for name in weights:
+        if name not in names:
+            raise InvalidArgument(f"weights name {name!r}, which is not among {_listed(names)}")
+    checked = {name: check_number(f"weights[{name!r}]", w) for name, w in weights.items()}
+    for name, weight in checked.items():
+        if weight <= 0:
+            raise InvalidArgument(
+                f"weights[{name!r}] must be positive; got {weight}. To do without a field, leave "
+                "it out of using="
+            )
+    return tuple(checked.get(name, 1.0) for name in names)
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(map(repr, names))
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
     """What was asked: texts, vectors, or a row to find more like.
 
     Attributes:
-        texts: to be encoded.
-        vectors: (m, dim), checked.
+        texts: to be encoded, and their terms to be looked up.
+        vectors: vector field to (m, dim), checked.
         like: the id of the row that more is wanted of.
         single: one `Results` is wanted, not a list.
     """
 
     texts: list[str] | None = None
-    vectors: Float32Array = field(default_factory=lambda: np.empty((0, 0), dtype=np.float32))
+    vectors: Mapping[str, Float32Array] = field(default_factory=dict)
     like: Id | None = None
     single: bool = True
 
 
-def read_query(query: Any, spec: VectorField, what: str) -> Query:
+def read_query(query: Any, names: tuple[str, ...], settings: Settings, collection: str) -> Query:
     """A string, a vector, ``{"id": …}``, or a batch of strings or vectors.
 
     Args:
         query: as the user gave it.
-        spec: the vector field it is for.
-        what: names collection and field in messages.
+        names: the branches it is for.
+        settings, collection: of the collection: its fields, and its name for messages.
     """
     if isinstance(query, str):
         return Query(texts=[query])
@@ -138,25 +210,46 @@ def read_query(query: Any, spec: VectorField, what: str) -> Query:
             raise InvalidArgument("the query is empty; give a text, a vector or {'id': …}")
         if all(isinstance(item, str) for item in query):
             return Query(texts=query, single=False)
-    vectors = as_dense(
-        query,
-        dim=spec.dim,
-        metric=resolve(spec.metric or "cosine"),
-        what=f"{what}, query",
-        expects=f"encoder {spec.encoder_name}" if spec.encoder else "",
-    )
+    if LEXICAL in names:
+        raise InvalidArgument(
+            f"using={LEXICAL!r} looks for the words of a text, and a vector has none; give a text "
+            f"or {{'id': …}}, or leave {LEXICAL!r} out"
+        )
+    vectors = {
+        name: as_dense(
+            query,
+            dim=(spec := settings.fields[name]).dim,
+            metric=resolve(spec.metric or "cosine"),
+            what=f"collection {collection!r}, field {name!r}, query",
+            expects=f"encoder {spec.encoder_name}" if spec.encoder else "",
+        )
+        for name in names
+    }
     single = np.ndim(query[0]) == 0 if isinstance(query, list) else query.ndim == 1
     return Query(vectors=vectors, single=single)
 
 
-def vector_of(
-    connection: sqlite3.Connection, settings: Settings, field_name: str, id_: Id, name: str
-) -> tuple[int, Float32Array]:
-    """The row number and vector of the row that more is wanted of."""
-    position = list(settings.fields).index(field_name)
-    found = connection.execute(
-        f"SELECT row, data FROM rows JOIN vectors_{position} USING (row) WHERE id = ?", (id_,)
-    ).fetchone()
+def text_of(connection: sqlite3.Connection, id_: Id, collection: str) -> tuple[int, str | None]:
+    """The row number and text of the row that more is wanted of."""
+    found = connection.execute("SELECT row, text FROM rows WHERE id = ?", (id_,)).fetchone()
     if found is None:
-        raise InvalidArgument(f"collection {name!r} has no row with id {id_!r} to search like")
-    return found[0], from_bytes([found[1]], settings.fields[field_name].dim or 0)
+        raise InvalidArgument(
+            f"collection {collection!r} has no row with id {id_!r} to search like"
+        )
+    return found[0], found[1]
+
+
+def vectors_of(
+    connection: sqlite3.Connection, settings: Settings, names: Iterable[str], row: int
+) -> dict[str, Float32Array]:
+    """The vectors of one row: those of ``names`` that are vector fields."""
+    vectors = {}
+    for position, (name, spec) in enumerate(settings.fields.items()):
+        if name in names:
+            found = connection.execute(
+                f"SELECT data FROM {vector_table(position)} WHERE row = ?", (row,)
+            ).fetchone()
+            if found is None:
+                raise damaged(f"row {row} has no vector of field {name!r}")
+            vectors[name] = from_bytes([found[0]], spec.dim or 0)
+    return vectors

@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +21,9 @@ from likewise.index import Index, Window, is_current, load
 from likewise.index.exact import Exact
 from likewise.store.columns import Column, Order
 from likewise.store.database import damaged
+from likewise.store.derived import Derived
 from likewise.store.field_columns import FieldColumns
+from likewise.store.kinds import KINDS
 from likewise.store.manifest import SegmentEntry
 from likewise.store.schema import vector_table
 from likewise.store.settings import Settings
@@ -46,6 +49,7 @@ class Segment:
         indexes: vector field to its index over the n rows.
         windows: metadata path to vector field to a `Window` in the order of that path; the first
             of a vector field is its index too.
+        derived: what else is derived of the rows, such as the terms of their texts.
         fields: metadata columns of the n rows.
         damaged: what could not be used, a sentence a file; empty when all is well.
         outdated: whether an index file is of another version of Likewise, and not used.
@@ -58,6 +62,7 @@ class Segment:
     damaged: tuple[str, ...] = ()
     outdated: bool = False
     windows: Mapping[str, Mapping[str, Window]] = field(default_factory=dict)
+    derived: Derived = field(default_factory=Derived)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -86,6 +91,11 @@ class Segment:
             for path, names in settings.windows.items()
             for name in names
         )
+
+    def lacks_derived(self, settings: Settings) -> list[str]:
+        """The kinds that ``settings`` keep, and that have no file here."""
+        mapped = self.derived.mapped
+        return [kind for kind in settings.kept if kind in KINDS and kind not in mapped]
 
 
 def open_segment(
@@ -134,7 +144,8 @@ def open_segment(
         for path, files in entry.windows.items()
     }
     fields = FieldColumns(rows, *_open_columns(cache, entry, settings, damaged))
-    return Segment(entry, rows, indexes, fields, tuple(damaged), outdated, windows)
+    derived = Derived(_open_derived(cache, entry, settings, damaged))
+    return Segment(entry, rows, indexes, fields, tuple(damaged), outdated, windows, derived)
 
 
 def rows_file(number: int) -> str:
@@ -213,6 +224,27 @@ def _open_columns(
         if order is not None:
             orders[path] = order
     return columns, orders
+
+
+def _open_derived(
+    cache: Path, entry: SegmentEntry, settings: Settings, damaged: list[str]
+) -> dict[str, Any]:
+    """What is kept and still as this version would make it; the rest is made when it is needed."""
+    found: dict[str, Any] = {}
+    for name in settings.kept:
+        kind = KINDS.get(name)
+        identity, file = entry.derived.get(name, ("", ""))
+        if kind is None or identity != kind.identity(settings):
+            continue
+        try:
+            thing = kind.load(_checked(cache / file, entry))
+            if kind.size(thing) != entry.rows:
+                raise DamagedFile(f"{file} is of {kind.size(thing)} rows of {entry.rows}")
+        except (LikewiseError, OSError, KeyError) as error:
+            damaged.append(_damage(file, error))
+            continue
+        found[name] = thing
+    return found
 
 
 def _checked(path: Path, entry: SegmentEntry) -> Path:

@@ -15,8 +15,13 @@ from likewise.errors import InvalidArgument, InvalidType
 #: The name of the field that the short form of ``create`` makes.
 DEFAULT_FIELD = "dense"
 
+#: What ``using=`` calls the words of the texts.
+LEXICAL = "lexical"
+
+DEFAULT_LANGUAGE = "english"
+
 #: Names that mean something else where field names are used.
-RESERVED_FIELDS = frozenset({"lexical", "id", "text", "vector", "vectors"})
+RESERVED_FIELDS = frozenset({LEXICAL, "id", "text", "vector", "vectors"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +96,8 @@ class Settings:
         recall: the default target of a search.
         log_queries: whether recent query vectors are kept to measure recall with.
         random_state: seeds every graph.
+        language: of the texts, for lexical search; None cuts no word to its stem.
+        kept: the kinds of things derived of rows that are kept in the cache (`store.kinds`).
     """
 
     fields: dict[str, VectorField]
@@ -99,6 +106,8 @@ class Settings:
     recall: float = 0.95
     log_queries: bool = False
     random_state: int = 0
+    language: str | None = DEFAULT_LANGUAGE
+    kept: tuple[str, ...] = ()
 
     def windows_of(self, vector_field: str) -> list[str]:
         """The metadata paths that ``vector_field`` has a window for; the first is its graph too."""
@@ -128,8 +137,16 @@ class Settings:
                 "recall": self.recall,
                 "log_queries": self.log_queries,
                 "random_state": self.random_state,
+                **self._lexical(),
             }
         )
+
+    def _lexical(self) -> dict[str, Any]:
+        """Only what is not as usual, which older versions would not know."""
+        found: dict[str, Any] = {}
+        if self.language != DEFAULT_LANGUAGE:
+            found["language"] = self.language
+        return found | ({"kept": list(self.kept)} if self.kept else {})
 
     @classmethod
     def loads(cls, text: str) -> Settings:
@@ -137,10 +154,12 @@ class Settings:
         content: dict[str, Any] = json.loads(text)
         fields = {name: VectorField(**entry) for name, entry in content.pop("fields").items()}
         windows = content.pop("windows", {})  # which older collections do not have
+        kept = tuple(content.pop("kept", ()))
         return cls(
             fields,
             tuple(content.pop("indexed")),
             {path: tuple(chosen) for path, chosen in windows.items()},
+            kept=kept,
             **content,
         )
 
@@ -154,11 +173,13 @@ def make_settings(
     recall: float,
     log_queries: bool,
     random_state: int,
+    language: str | None,
 ) -> Settings:
     """The settings that the arguments of ``create`` describe.
 
     Raises:
-        InvalidArgument: short and long form together, or neither; a reserved field name.
+        InvalidArgument: short and long form together, or neither; a reserved field name; an
+            unknown language.
     """
     short = VectorField(dim, metric, encoder)
     if fields is None:
@@ -188,4 +209,18 @@ def make_settings(
         recall=check_recall(recall),
         log_queries=log_queries,
         random_state=check_count("random_state", random_state, minimum=0),
+        language=check_language(language),
     )
+
+
+def check_language(language: Any) -> str | None:
+    """``language`` as one that texts can be taken apart in.
+
+    Raises:
+        InvalidArgument: lists those there are.
+    """
+    if language == DEFAULT_LANGUAGE:
+        return DEFAULT_LANGUAGE
+    from likewise.encode.terms import Terms  # loads the stemmers
+
+    return Terms(language).language

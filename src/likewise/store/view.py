@@ -23,6 +23,7 @@ from likewise.errors import CacheWarning
 from likewise.index import PreparedRows, prepare
 from likewise.index._rows import GrowingRows
 from likewise.metrics import resolve
+from likewise.store.derived import Derived
 from likewise.store.field_columns import FieldColumns
 from likewise.store.forking import Mutex, watch
 from likewise.store.manifest import FILE_NAME as MANIFEST
@@ -62,14 +63,15 @@ def read_state(connection: sqlite3.Connection) -> State:
 class Tail:
     """Rows that no segment holds yet, in memory; scanned exactly.
 
-    The buffers are shared with the tails before and after; they only grow, and each tail
-    looks at the rows it knows.
+    The buffers, and what is derived of the rows, are shared with the tails before and after;
+    they only grow, and each tail looks at the rows it knows.
     """
 
     rows: RowArray
     prepared: dict[str, PreparedRows]
     blocks: tuple[FieldColumns, ...]
     buffers: dict[str, GrowingRows]
+    derived: Derived = field(default_factory=Derived)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -200,6 +202,8 @@ class ViewKeeper:
 
     def _load(self, state: State, connection: sqlite3.Connection, patient: bool) -> View:
         settings = read_settings(connection)
+        if self._view is not None and self._view.settings.language != settings.language:
+            self._open = {}  # what was derived of texts is of the other language
         while True:
             manifest, problem = self._usable_manifest(state, patient)
             view = self._assemble(manifest, settings, state, connection)
@@ -345,7 +349,7 @@ def _extended(
         FieldColumns(numbers[start : start + TAIL_BLOCK])
         for start in range(full * TAIL_BLOCK, len(numbers), TAIL_BLOCK)
     )
-    return Tail(numbers, prepared, blocks, tail.buffers)
+    return Tail(numbers, prepared, blocks, tail.buffers, tail.derived)
 
 
 def _alive(
@@ -382,3 +386,13 @@ def _count(view: View) -> int:
         len(rows) if mask is None else int(np.count_nonzero(mask))
         for rows, mask in zip(view.parts, view.alive, strict=True)
     )
+
+
+def located(view: View, rows: RowArray) -> Iterator[tuple[int, MaskArray, RowArray]]:
+    """Per part of the view: its number, which of ``rows`` lie in it, and at which places."""
+    for number, part in enumerate(view.parts):
+        if not len(part):
+            continue
+        chosen = (rows >= part[0]) & (rows <= part[-1])
+        if chosen.any():
+            yield number, chosen, np.searchsorted(part, rows[chosen])
