@@ -17,6 +17,8 @@ from likewise.index.exact import Exact
 from likewise.index.graph import Graph
 from likewise.index.hashing import Hash
 from likewise.index.inverted import Inverted
+from likewise.index.multivector import MultiVector
+from likewise.index.muvera import FixedDimensional
 from likewise.index.planner import CostModel, Plan, choose
 from likewise.index.recall import RecallCurve
 from likewise.index.scanning import PreparedRows, Scan, prepare, scan
@@ -43,6 +45,8 @@ def load(path: str | Path, **options: Any) -> Index:
         Exact(metric='euclidean', 2 rows)
     """
     kind = open_arrays(Path(path)).attributes.get("index")
+    if kind == MultiVector.name:
+        raise InvalidFile(f"{path}: it holds bags of vectors; load it with MultiVector.load")
     if kind not in INDEXES:
         raise InvalidFile(f"{path}: expected one of {', '.join(INDEXES)}; got {kind!r}")
     return INDEXES[kind].load(path, **options)
@@ -71,11 +75,13 @@ __all__ = [
     "INDEXES",
     "CostModel",
     "Exact",
+    "FixedDimensional",
     "Graph",
     "Hash",
     "Index",
     "IndexPlan",
     "Inverted",
+    "MultiVector",
     "Plan",
     "PreparedRows",
     "RecallCurve",
