@@ -20,6 +20,8 @@ from likewise.index.exact import Exact
 from likewise.index.graph import Graph
 from likewise.index.hashing import Hash
 from likewise.index.inverted import Inverted
+from likewise.index.multivector import MultiVector
+from likewise.index.muvera import FixedDimensional
 from likewise.index.planner import CostModel, Plan, choose
 from likewise.index.recall import RecallCurve
 from likewise.index.scanning import PreparedRows, Scan, prepare, scan
@@ -50,6 +52,8 @@ def load(path: str | Path, **options: Any) -> Index | Sparse:
     kind = open_arrays(Path(path)).attributes.get("index")
     if kind in SPARSE_INDEXES:
         return SPARSE_INDEXES[kind].load(path, **options)
+    if kind == MultiVector.name:
+        raise InvalidFile(f"{path}: it holds bags of vectors; load it with MultiVector.load")
     if kind not in INDEXES:
         known = ", ".join([*INDEXES, *SPARSE_INDEXES])
         raise InvalidFile(f"{path}: expected one of {known}; got {kind!r}")
@@ -82,11 +86,13 @@ __all__ = [
     "SPARSE_INDEXES",
     "CostModel",
     "Exact",
+    "FixedDimensional",
     "Graph",
     "Hash",
     "Index",
     "IndexPlan",
     "Inverted",
+    "MultiVector",
     "Plan",
     "PreparedRows",
     "RecallCurve",
