@@ -18,13 +18,15 @@ from likewise.index.graph import Graph
 from likewise.index.hashing import Hash
 from likewise.index.inverted import Inverted
 from likewise.index.planner import CostModel, Plan, choose
+from likewise.index.prefix import Prefix
 from likewise.index.recall import RecallCurve
+from likewise.index.rotation import Rotation
 from likewise.index.scanning import PreparedRows, Scan, prepare, scan
 from likewise.index.tree import Tree
 from likewise.index.window import Window
 
 INDEXES: dict[str, type[Index]] = {
-    index.name: index for index in (Exact, Graph, Inverted, Hash, Tree, Window)
+    index.name: index for index in (Exact, Graph, Inverted, Hash, Tree, Window, Prefix)
 }
 
 
@@ -77,9 +79,11 @@ __all__ = [
     "IndexPlan",
     "Inverted",
     "Plan",
+    "Prefix",
     "PreparedRows",
     "RecallCurve",
     "Recommendation",
+    "Rotation",
     "Scan",
     "Tree",
     "WarmReport",
