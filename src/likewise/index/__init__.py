@@ -14,6 +14,7 @@ from likewise.index._compiled import WarmReport, warm
 from likewise.index.base import FILE_FORMAT, Index, IndexPlan
 from likewise.index.choosing import Recommendation, recommend
 from likewise.index.exact import Exact
+from likewise.index.gaussian import Gaussian
 from likewise.index.graph import Graph
 from likewise.index.hashing import Hash
 from likewise.index.inverted import Inverted
@@ -26,7 +27,7 @@ from likewise.index.tree import Tree
 from likewise.index.window import Window
 
 INDEXES: dict[str, type[Index]] = {
-    index.name: index for index in (Exact, Graph, Inverted, Hash, Tree, Window, Prefix)
+    index.name: index for index in (Exact, Graph, Inverted, Hash, Tree, Window, Prefix, Gaussian)
 }
 
 
@@ -73,6 +74,7 @@ __all__ = [
     "INDEXES",
     "CostModel",
     "Exact",
+    "Gaussian",
     "Graph",
     "Hash",
     "Index",
