@@ -1,13 +1,14 @@
 """The values that flow: arrays of vectors that know their own checks and bytes.
 
-Dense float32 vectors, bags of them (several vectors a row), and sparse ones (`as_sparse`, from a
-file of their own). Each kind has the same two duties: refuse what is not a vector, and turn rows to
-bytes.
+Dense float32 vectors, bags of them (several vectors a row), Gaussian rows, and sparse ones
+(`as_sparse`, from a file of their own). Each kind has the same two duties: refuse what is not a
+vector, and turn rows to bytes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass
 from typing import Any, Self, overload
 
 import numpy as np
@@ -403,3 +404,114 @@ def _wrong_dim(
 
 def _name(row: int, name: Callable[[int], str] | None) -> str:
     return f"row {row}" if name is None else name(row)
+
+
+# -- Gaussian rows -------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Gaussians:
+    """n rows that are normal distributions with a diagonal covariance.
+
+    Attributes:
+        means: (n, dim) float32.
+        variances: (n, dim) float32, all above 0.
+
+    Example:
+        >>> rows = as_gaussians([[0, 1]], [[1, 0.25]])
+        >>> len(rows), rows.dim
+        (1, 2)
+    """
+
+    means: Float32Array
+    variances: Float32Array
+
+    @property
+    def dim(self) -> int:
+        """Numbers in a mean."""
+        return int(self.means.shape[1])
+
+    def __len__(self) -> int:
+        return len(self.means)
+
+    def packed(self) -> Float32Array:
+        """(n, 2 dim) means and, behind them, variances: one vector a row.
+
+        Example:
+            >>> as_gaussians([[0, 1]], [[1, 0.25]]).packed().tolist()
+            [[0.0, 1.0, 1.0, 0.25]]
+        """
+        return np.concatenate([self.means, self.variances], axis=1)
+
+    def to_bytes(self, row: int) -> bytes:
+        """Row ``row`` as little-endian float32 bytes, 8 a dimension: its mean, then its variance.
+
+        Example:
+            >>> rows = as_gaussians([[0, 1]], [[1, 0.25]])
+            >>> Gaussians.from_bytes([rows.to_bytes(0)], dim=2) == rows
+            True
+        """
+        return to_bytes(self.means[row]) + to_bytes(self.variances[row])
+
+    @classmethod
+    def from_bytes(cls, blobs: Sequence[bytes], dim: int) -> Gaussians:
+        """Rows back from `to_bytes`, in memory of their own."""
+        both = from_bytes(blobs, 2 * dim)
+        return cls(np.ascontiguousarray(both[:, :dim]), np.ascontiguousarray(both[:, dim:]))
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Gaussians)
+            and np.array_equal(self.means, other.means)
+            and np.array_equal(self.variances, other.variances)
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def as_gaussians(
+    means: Any,
+    variances: Any,
+    *,
+    dim: int | None = None,
+    what: str = "X",
+    name: Callable[[int], str] | None = None,
+    expects: str = "",
+) -> Gaussians:
+    """Means and variances as checked rows; the other arguments are those of `as_dense`.
+
+    Args:
+        means: (n, dim) finite numbers; a 1-d array is one row.
+        variances: of the same shape, all above 0.
+
+    Raises:
+        InvalidVector: NaN, infinity, or a variance that is not above 0, with its row and dimension.
+        DimensionMismatch: the two differ in shape. InvalidType: not numbers.
+
+    Example:
+        >>> as_gaussians([[0, 1]], [[1, 0]])
+        Traceback (most recent call last):
+        ...
+        likewise.errors.InvalidVector: X: row 0 has variance 0 in dimension 1; ...
+    """
+    centres = as_dense(means, dim=dim, what=f"{what}, means", name=name, expects=expects)
+    spreads = as_dense(
+        variances,
+        dim=centres.shape[1],
+        what=f"{what}, variances",
+        name=name,
+        expects="one a number of the mean",
+    )
+    if len(centres) != len(spreads):
+        raise DimensionMismatch(
+            f"{what}: every mean needs a variance; got {len(centres)} means and "
+            f"{len(spreads)} variances"
+        )
+    bad = spreads <= 0
+    if bad.any():
+        row, column = (int(i) for i in np.argwhere(bad)[0])
+        raise InvalidVector(
+            f"{what}: {_name(row, name)} has variance {spreads[row, column]:g} in dimension "
+            f"{column}; every variance must be above 0: give the smallest spread that you trust"
+        )
+    return Gaussians(centres, spreads)

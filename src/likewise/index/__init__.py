@@ -17,20 +17,23 @@ from likewise.index._warm import warm
 from likewise.index.base import FILE_FORMAT, Index, IndexPlan
 from likewise.index.choosing import Recommendation, recommend
 from likewise.index.exact import Exact
+from likewise.index.gaussian import Gaussian
 from likewise.index.graph import Graph
 from likewise.index.hashing import Hash
 from likewise.index.inverted import Inverted
 from likewise.index.multivector import MultiVector
 from likewise.index.muvera import FixedDimensional
 from likewise.index.planner import CostModel, Plan, choose
+from likewise.index.prefix import Prefix
 from likewise.index.recall import RecallCurve
+from likewise.index.rotation import Rotation
 from likewise.index.scanning import PreparedRows, Scan, prepare, scan
 from likewise.index.sparse import SPARSE_FORMAT, Sparse
 from likewise.index.tree import Tree
 from likewise.index.window import Window
 
 INDEXES: dict[str, type[Index]] = {
-    index.name: index for index in (Exact, Graph, Inverted, Hash, Tree, Window)
+    index.name: index for index in (Exact, Graph, Inverted, Hash, Tree, Window, Prefix, Gaussian)
 }
 SPARSE_INDEXES: dict[str, type[Sparse]] = {Sparse.name: Sparse}
 
@@ -87,6 +90,7 @@ __all__ = [
     "CostModel",
     "Exact",
     "FixedDimensional",
+    "Gaussian",
     "Graph",
     "Hash",
     "Index",
@@ -94,9 +98,11 @@ __all__ = [
     "Inverted",
     "MultiVector",
     "Plan",
+    "Prefix",
     "PreparedRows",
     "RecallCurve",
     "Recommendation",
+    "Rotation",
     "Scan",
     "Sparse",
     "Statistics",
