@@ -125,8 +125,11 @@ def fingerprint_of(name: str, identity: bytes) -> str:
     return f"{name}:{hashlib.sha256(identity).hexdigest()[:16]}"
 
 
-def check_texts(texts: Any, *, what: str | None = None) -> list[str]:
-    """``texts`` as a list of strings that can be encoded, or the error naming the row."""
+def check_texts(texts: Any, *, what: str | None = None, blank: bool = False) -> list[str]:
+    """``texts`` as a list of strings that can be encoded, or the error naming the row.
+
+    ``blank`` allows texts without a character, which have no direction but can have no terms.
+    """
     if isinstance(texts, (str, bytes)):
         raise InvalidType(
             f"texts must be a list of strings; got one {type(texts).__name__}; "
@@ -141,7 +144,7 @@ def check_texts(texts: Any, *, what: str | None = None) -> list[str]:
             raise InvalidType(
                 f"{what or f'row {row}'} must be a str to encode; got {describe(text)}"
             )
-        if not text or text.isspace():
+        if not blank and (not text or text.isspace()):
             raise InvalidRow(
                 f"{what or f'row {row}'}: expected a text to encode; got "
                 f"{'only white space' if text else 'an empty one'}; "
