@@ -18,20 +18,32 @@ if TYPE_CHECKING:
     from likewise.errors import CacheWarning, LikewiseError
     from likewise.filters import F, Filter
     from likewise.results import Hit, Neighbours, Results, SearchInfo
-    from likewise.store import Collection, VectorField, create, open, restore
+    from likewise.store import (
+        BagField,
+        Collection,
+        GaussianField,
+        SparseField,
+        VectorField,
+        create,
+        open,
+        restore,
+    )
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "BagField",
     "CacheWarning",
     "Collection",
     "F",
     "Filter",
+    "GaussianField",
     "Hit",
     "LikewiseError",
     "Neighbours",
     "Results",
     "SearchInfo",
+    "SparseField",
     "VectorField",
     "__version__",
     "create",
@@ -49,7 +61,16 @@ _HOMES = {
     "errors": ("CacheWarning", "LikewiseError"),
     "filters": ("F", "Filter"),
     "results": ("Hit", "Neighbours", "Results", "SearchInfo"),
-    "store": ("Collection", "VectorField", "create", "open", "restore"),
+    "store": (
+        "BagField",
+        "Collection",
+        "GaussianField",
+        "SparseField",
+        "VectorField",
+        "create",
+        "open",
+        "restore",
+    ),
 }
 _ROOMS = ("encode", "errors", "explain", "index", "metrics")
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -26,7 +26,6 @@ from likewise._arguments import (
     check_k,
     suggest_arguments,
 )
-from likewise.encode import Encoder, get_encoder
 from likewise.errors import (
     CollectionClosed,
     CorruptCollection,
@@ -41,7 +40,9 @@ from likewise.metrics import resolve
 from likewise.results import Results, SearchInfo
 from likewise.store import describe, maintenance, writing
 from likewise.store.batch import Batch, Id, prepare
+from likewise.store.by_field import ByField
 from likewise.store.database import Database
+from likewise.store.fields import Field
 from likewise.store.forking import Mutex
 from likewise.store.lexical import Lexical
 from likewise.store.lock import WriterLock
@@ -67,7 +68,7 @@ from likewise.store.sealing import Progress, Sealer
 from likewise.store.selecting import select
 from likewise.store.settings import LEXICAL, Settings, check_language
 from likewise.store.view import OlderTransaction, View, ViewKeeper, read_settings, read_state
-from likewise.vectors import Float32Array, as_dense
+from likewise.vectors import as_dense
 
 #: Transactions begun anew while a writer replaces the cache, before one does without it.
 PATIENCE = 10
@@ -92,7 +93,7 @@ class Collection:
         self,
         path: Path,
         database: Database,
-        encoders: Mapping[str, Encoder],
+        encoders: Mapping[str, Any],
         timeout: float,
         costs: CostModel | None,
     ) -> None:
@@ -575,6 +576,7 @@ class Collection:
         vectors = dict(asked.vectors)
         if asked.texts is not None:
             vectors = {name: self._encode(asked.texts, name) for name in names if name != LEXICAL}
+        dense = self._fields.dense
         with self._viewing() as (connection, view):
             excluded, texts = None, asked.texts
             if asked.like is not None:
@@ -585,6 +587,8 @@ class Collection:
                 Lexical.of(view, texts or [], connection)
                 if name == LEXICAL
                 else Dense(view, name, vectors[name])
+                if name in dense
+                else ByField.of(view, name, vectors[name], connection)
                 for name in names
             ]
             found, rankings = answer(
@@ -592,7 +596,8 @@ class Collection:
             )
             hits = fetch_hits(connection, rankings)
         for name, queries in vectors.items():
-            self._log.note(view.settings, name, queries, asked.like, self.read_only)
+            if name in dense:
+                self._log.note(view.settings, name, queries, asked.like, self.read_only)
         if LEXICAL in names and self._lock.held:
             self._sealer.want(LEXICAL)
         info = SearchInfo(
@@ -899,18 +904,18 @@ class Collection:
         with self._database.read() as connection:
             self._sealer.committed(describe.tail_rows(connection, self._keeper), changed)
 
-    def _encoder(self, field: str) -> Encoder | None:
+    def _encoder(self, field: str) -> Any:
         """The encoder of ``field``, checked against the fingerprint; None when it has none."""
         spec = self._fields.fields[field]
         if spec.encoder is None:
             return None
         if field not in self._encoders:
-            encoder = get_encoder(spec.encoder)
+            encoder = spec.get_encoder(spec.encoder)
             describe.check_fingerprint(encoder, spec, field, self.name)
             self._encoders[field] = encoder
         return self._encoders[field]
 
-    def _encode(self, texts: list[str], field: str) -> Float32Array:
+    def _encode(self, texts: list[str], field: str) -> Any:
         encoder = self._encoder(field)
         if encoder is None:
             raise InvalidArgument(
@@ -918,6 +923,9 @@ class Collection:
                 "give a vector, or make the collection with encoder="
             )
         spec = self._fields.fields[field]
+        if isinstance(spec, Field):
+            what = f"collection {self.name!r}, encoder {encoder.name}"
+            return spec.encode_queries(encoder, texts, what)
         return as_dense(
             np.stack([encoder.encode_query(text) for text in texts]),
             dim=spec.dim,

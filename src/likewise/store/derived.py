@@ -52,6 +52,15 @@ class Kind(Protocol):
     ) -> Any:
         """With ``rows`` (ascending row numbers) after the others; those gone count as dead."""
 
+    def sealed(
+        self,
+        rows: RowArray,
+        connection: sqlite3.Connection,
+        settings: Settings,
+        progress: Progress | None = None,
+    ) -> Any:
+        """Of the rows of a segment, to be saved and searched often."""
+
     def without(self, thing: Any, places: RowArray) -> Any:
         """Without the rows at these places; the others keep theirs."""
 

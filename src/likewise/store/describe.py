@@ -8,13 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from likewise.encode import Encoder
 from likewise.errors import EncoderMismatch, UnknownField
 from likewise.index import Graph, Window
+from likewise.store.field_kinds import field_kinds
+from likewise.store.fields import Field
+from likewise.store.kinds import KINDS
 from likewise.store.maintenance import directory_bytes
-from likewise.store.schema import FORMAT
+from likewise.store.schema import format_of
 from likewise.store.segments import Segment
-from likewise.store.settings import LEXICAL, Settings, VectorField
+from likewise.store.settings import LEXICAL, AnyField, Settings
 from likewise.store.view import View, ViewKeeper, read_settings
 from likewise.store.writing import commit_number
 
@@ -25,13 +27,15 @@ def describe(path: Path, view: View, connection: sqlite3.Connection) -> dict[str
     return {
         "name": path.name,
         "path": str(path),
-        "format": FORMAT,
+        "format": format_of(view.settings),
         "rows": view.live,
         "bytes": directory_bytes(path),
         "default_recall": view.settings.recall,
         "log_queries": view.settings.log_queries,
         "fields": {
-            name: {
+            name: field.to_dict()
+            if isinstance(field, Field)
+            else {
                 "dim": field.dim,
                 "metric": field.metric,
                 "encoder": field.encoder_name,
@@ -47,18 +51,23 @@ def describe(path: Path, view: View, connection: sqlite3.Connection) -> dict[str
             for name in known
         },
         "lexical": {"language": view.settings.language, "kept": LEXICAL in view.settings.kept},
-        "segments": [_segment(segment) for segment in view.segments],
+        "segments": [_segment(segment, view.settings) for segment in view.segments],
         "tail_rows": len(view.tail),
         "recall": _curves(view),
     }
 
 
-def _segment(segment: Segment) -> dict[str, Any]:
+def _segment(segment: Segment, settings: Settings) -> dict[str, Any]:
     return {
         "number": segment.entry.number,
         "rows": len(segment),
         "bytes": sum(segment.entry.files.values()),
-        "indexes": {name: index.name for name, index in segment.indexes.items()},
+        "indexes": {name: index.name for name, index in segment.indexes.items()}
+        | {
+            name: kind.field.index
+            for name, kind in field_kinds(settings).items()
+            if kind.name in segment.derived.mapped
+        },
         "graphs": {
             name: {"codes": index.codes, "degree": index.degree, "bytes": index.nbytes}
             for name, index in segment.indexes.items()
@@ -71,7 +80,7 @@ def _segment(segment: Segment) -> dict[str, Any]:
             }
             for path, windows in segment.windows.items()
         },
-        "derived": sorted(segment.derived.mapped),
+        "derived": sorted(name for name in segment.derived.mapped if name in KINDS),
         "damaged": list(segment.damaged),
     }
 
@@ -85,7 +94,7 @@ def _curves(view: View) -> dict[str, list[dict[str, Any]]]:
             if isinstance(index := segment.indexes[name], Graph | Window)
             and index.curve is not None
         ]
-        for name in view.settings.fields
+        for name in view.settings.dense
     }
 
 
@@ -154,7 +163,7 @@ def _save(connection: sqlite3.Connection, settings: Settings) -> None:
     commit_number(connection)
 
 
-def check_fingerprint(encoder: Encoder, spec: VectorField, field: str, name: str) -> None:
+def check_fingerprint(encoder: Any, spec: AnyField, field: str, name: str) -> None:
     """Refuse an encoder that is not the one that filled the field.
 
     Raises:

@@ -1,4 +1,8 @@
-"""The terms of texts as something derived of rows: an inverted index over their counts."""
+"""The terms of texts as something derived of rows: an inverted index over their counts.
+
+And every kind there is, by its name: this one, and one for each field of other values than dense
+vectors (`likewise.store.field_kinds`).
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,7 @@ import numpy.typing as npt
 from likewise.encode.terms import Terms
 from likewise.index import Sparse
 from likewise.store.derived import Kind, Progress
+from likewise.store.field_kinds import field_kinds
 from likewise.store.settings import LEXICAL, Settings
 
 RowArray = npt.NDArray[np.int64]
@@ -78,6 +83,16 @@ class TermsKind:
         new.delete(added[[not found for found in counts]])
         return new
 
+    def sealed(
+        self,
+        rows: RowArray,
+        connection: sqlite3.Connection,
+        settings: Settings,
+        progress: Progress | None = None,
+    ) -> Sparse:
+        """Of the rows of a segment, to be saved."""
+        return self.extended(self.empty(), rows, connection, settings, progress)
+
     def without(self, thing: Sparse, places: RowArray) -> Sparse:
         """Without the rows at these places."""
         new = thing.copy()
@@ -99,8 +114,14 @@ class TermsKind:
 
 TERMS = TermsKind()
 
-#: Every kind, by its name.
+#: Every kind that is kept when it is asked for, by its name.
 KINDS: dict[str, Kind] = {kind.name: kind for kind in (TERMS,)}
+
+
+def kept_kinds(settings: Settings) -> dict[str, Kind]:
+    """The kinds that have a file a segment, by name: those asked for, and those of fields."""
+    found = {name: KINDS[name] for name in settings.kept if name in KINDS}
+    return found | {kind.name: kind for kind in field_kinds(settings).values()}
 
 
 def derive(
@@ -111,8 +132,5 @@ def derive(
     progress: Progress | None,
 ) -> dict[str, Any]:
     """What each of ``kinds`` derives of ``rows``, from the database."""
-    found = {}
-    for name in kinds:
-        kind = KINDS[name]
-        found[name] = kind.extended(kind.empty(), rows, connection, settings, progress)
-    return found
+    every = kept_kinds(settings)
+    return {name: every[name].sealed(rows, connection, settings, progress) for name in kinds}

@@ -16,10 +16,14 @@ from likewise.filters import Filter, parse
 from likewise.metrics import resolve
 from likewise.store.batch import Id, check_id
 from likewise.store.database import damaged
+from likewise.store.fields import Field
 from likewise.store.fusing import DEPTH, FUSIONS, Fusion
 from likewise.store.schema import vector_table
-from likewise.store.settings import LEXICAL, Settings
-from likewise.vectors import Float32Array, as_dense, from_bytes
+from likewise.store.settings import LEXICAL, AnyField, Settings
+from likewise.vectors import Bags, Gaussians, as_dense, from_bytes
+
+#: Queries that must not be taken apart: they are more than lists.
+WHOLE = (Mapping, Bags, Gaussians)
 
 Where = Filter | str | Mapping[str, Any] | None
 
@@ -73,14 +77,15 @@ def read_ids(ids: Any) -> list[Id]:
 
 
 def read_field(using: Any, settings: Settings) -> str:
-    """The one vector field that ``using`` names; None means the default."""
+    """The one field of dense vectors that ``using`` names; None means the default."""
     if using is None:
-        return settings.default_field
+        using = settings.default_field
     if not isinstance(using, str) and isinstance(using, Sequence) and len(using) == 1:
         using = using[0]
-    if not isinstance(using, str) or using not in settings.fields:
+    if not isinstance(using, str) or using not in settings.dense:
         raise UnknownField(
-            f"using={using!r}: name one vector field; there are {', '.join(settings.fields)}"
+            f"using={using!r}: name one field of dense vectors; there are "
+            f"{', '.join(settings.dense) or 'none'}"
         )
     return using
 
@@ -90,14 +95,14 @@ def read_windows(window: Any, using: Any, settings: Settings) -> tuple[str, ...]
     if window is not None and not isinstance(window, bool):
         raise InvalidType(f"window must be True, False or None; got {window!r}")
     if using is None:
-        return None if window is None else tuple(settings.fields) if window else ()
+        return None if window is None else tuple(settings.dense) if window else ()
     if not window:
         raise InvalidArgument("using= says which vector fields get windows; give window=True too")
     named = [using] if isinstance(using, str) or not isinstance(using, Iterable) else list(using)
     chosen = {read_field(name, settings) for name in named}
     if not chosen:
         raise InvalidArgument("using= names no vector field; leave it out for all of them")
-    return tuple(name for name in settings.fields if name in chosen)
+    return tuple(name for name in settings.dense if name in chosen)
 
 
 def read_using(using: Any, settings: Settings) -> tuple[str, ...]:
@@ -175,19 +180,19 @@ class Query:
 
     Attributes:
         texts: to be encoded, and their terms to be looked up.
-        vectors: vector field to (m, dim), checked.
+        vectors: field to queries, checked: (m, dim) vectors, or what the kind of field takes.
         like: the id of the row that more is wanted of.
         single: one `Results` is wanted, not a list.
     """
 
     texts: list[str] | None = None
-    vectors: Mapping[str, Float32Array] = field(default_factory=dict)
+    vectors: Mapping[str, Any] = field(default_factory=dict)
     like: Id | None = None
     single: bool = True
 
 
 def read_query(query: Any, names: tuple[str, ...], settings: Settings, collection: str) -> Query:
-    """A string, a vector, ``{"id": …}``, or a batch of strings or vectors.
+    """A string, a value of the fields, ``{"id": …}``, or a batch of strings or values.
 
     Args:
         query: as the user gave it.
@@ -196,15 +201,17 @@ def read_query(query: Any, names: tuple[str, ...], settings: Settings, collectio
     """
     if isinstance(query, str):
         return Query(texts=[query])
-    if isinstance(query, Mapping):
-        if set(query) != {"id"}:
-            raise InvalidArgument(
-                f"a query dict must be {{'id': …}}; got the keys {sorted(map(str, query))}"
-            )
+    if isinstance(query, Mapping) and set(query) == {"id"}:
         return Query(like=check_id(query["id"], "the query"))
+    dense = [name for name in names if name not in settings.others]
+    if isinstance(query, Mapping) and dense:
+        raise InvalidArgument(
+            f"a query dict must be {{'id': …}} for using={dense[0]!r}; got the keys "
+            f"{sorted(map(str, query))}"
+        )
     if hasattr(query, "__array__"):
         query = np.asarray(query)
-    elif isinstance(query, Iterable) and not isinstance(query, (bytes, Set)):
+    elif isinstance(query, Iterable) and not isinstance(query, (bytes, Set, *WHOLE)):
         query = list(query)
         if not query:
             raise InvalidArgument("the query is empty; give a text, a vector or {'id': …}")
@@ -215,18 +222,35 @@ def read_query(query: Any, names: tuple[str, ...], settings: Settings, collectio
             f"using={LEXICAL!r} looks for the words of a text, and a vector has none; give a text "
             f"or {{'id': …}}, or leave {LEXICAL!r} out"
         )
-    vectors = {
-        name: as_dense(
-            query,
-            dim=(spec := settings.fields[name]).dim,
-            metric=resolve(spec.metric or "cosine"),
-            what=f"collection {collection!r}, field {name!r}, query",
-            expects=f"encoder {spec.encoder_name}" if spec.encoder else "",
+    read = {
+        name: _read_value(
+            query, settings.fields[name], f"collection {collection!r}, field {name!r}"
         )
         for name in names
     }
-    single = np.ndim(query[0]) == 0 if isinstance(query, list) else query.ndim == 1
-    return Query(vectors=vectors, single=single)
+    shapes = {name: (single, len(values)) for name, (values, single) in read.items()}
+    if len(set(shapes.values())) > 1:
+        one, other = sorted(shapes, key=lambda name: shapes[name][1])[:: len(shapes) - 1]
+        raise InvalidArgument(
+            f"the query is {shapes[one][1]} queries for field {one!r} and {shapes[other][1]} for "
+            f"field {other!r}; search by each alone, or by a text"
+        )
+    ((single, _),) = set(shapes.values())
+    return Query(vectors={name: values for name, (values, _) in read.items()}, single=single)
+
+
+def _read_value(query: Any, spec: AnyField, where: str) -> tuple[Any, bool]:
+    """A query that is a value of a field, or a batch of them; and whether it is one alone."""
+    if isinstance(spec, Field):
+        return spec.query(query, f"{where}, query")
+    vectors = as_dense(
+        query,
+        dim=spec.dim,
+        metric=resolve(spec.metric or "cosine"),
+        what=f"{where}, query",
+        expects=f"encoder {spec.encoder_name}" if spec.encoder else "",
+    )
+    return vectors, np.ndim(query[0]) == 0 if isinstance(query, list) else query.ndim == 1
 
 
 def text_of(connection: sqlite3.Connection, id_: Id, collection: str) -> tuple[int, str | None]:
@@ -241,9 +265,9 @@ def text_of(connection: sqlite3.Connection, id_: Id, collection: str) -> tuple[i
 
 def vectors_of(
     connection: sqlite3.Connection, settings: Settings, names: Iterable[str], row: int
-) -> dict[str, Float32Array]:
-    """The vectors of one row: those of ``names`` that are vector fields."""
-    vectors = {}
+) -> dict[str, Any]:
+    """The values of one row as queries: those of ``names`` that are fields."""
+    vectors: dict[str, Any] = {}
     for position, (name, spec) in enumerate(settings.fields.items()):
         if name in names:
             found = connection.execute(
@@ -251,5 +275,8 @@ def vectors_of(
             ).fetchone()
             if found is None:
                 raise damaged(f"row {row} has no vector of field {name!r}")
-            vectors[name] = from_bytes([found[0]], spec.dim or 0)
+            if isinstance(spec, Field):
+                vectors[name] = spec.as_query(found[0])
+            else:
+                vectors[name] = from_bytes([found[0]], spec.dim or 0)
     return vectors

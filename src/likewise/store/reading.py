@@ -6,12 +6,11 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from likewise.results import Hit
 from likewise.store import metadata
 from likewise.store.batch import Id
 from likewise.store.database import Database, damaged
+from likewise.store.fields import Field
 from likewise.store.retrieving import Ranking
 from likewise.store.schema import vector_table
 from likewise.store.settings import Settings
@@ -81,14 +80,16 @@ def _as_row(record: Sequence[Any], settings: Settings, vectors: bool) -> dict[st
     if text is not None:
         row["text"] = text
     found = {
-        name: from_bytes([blob], field.dim or 0)[0]
+        name: field.value(blob)
+        if isinstance(field, Field)
+        else from_bytes([blob], field.dim or 0)[0]
         for position, ((name, field), blob) in enumerate(
             zip(settings.fields.items(), blobs, strict=True)
         )
         if vectors or given >> position & 1
     }
     if len(settings.fields) == 1:
-        row.update(("vector", np.asarray(vector)) for vector in found.values())
+        row.update(("vector", vector) for vector in found.values())
     elif found:
         row["vectors"] = found
     row.update(metadata.decode(meta))

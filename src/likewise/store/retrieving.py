@@ -82,7 +82,7 @@ class Dense:
     @property
     def metric(self) -> Metric:
         """Of the field."""
-        return resolve(self.view.settings.fields[self.name].metric or "cosine")
+        return resolve(self.view.settings.dense[self.name].metric or "cosine")
 
     def select(self, where: Filter | None, connection: sqlite3.Connection) -> Selected:
         """The live rows that pass the filter."""

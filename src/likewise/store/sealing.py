@@ -35,7 +35,7 @@ from likewise.store.describe import keep_kinds
 from likewise.store.field_columns import read_columns
 from likewise.store.forking import Mutex, watch
 from likewise.store.kernels import load_at_hand, load_now, load_patiently
-from likewise.store.kinds import KINDS, derive
+from likewise.store.kinds import derive, kept_kinds
 from likewise.store.maintenance import check_segment
 from likewise.store.manifest import FILE_NAME, Manifest, SegmentEntry, write_manifest
 from likewise.store.query_log import logged_queries
@@ -243,7 +243,7 @@ class Sealer:
         """Write one segment of all rows, from the database, and drop every other file."""
         with self._alone():
             view = self._view()
-            graph = view.live >= GRAPH_ROWS and load_now(view.live, progress)
+            graph = _may_have_graph(view, view.live) and load_now(view.live, progress)
             self._replace(view, _Job(0, len(view.segments), True, graph), progress)
 
     def rebuild(self, progress: Progress | None = None) -> int:
@@ -258,7 +258,7 @@ class Sealer:
                 for i in reversed(faulty):  # so that the places of the others stay
                     view = self._view()
                     rows = _live(view, i)
-                    graph = rows >= GRAPH_ROWS and load_now(rows, progress)
+                    graph = _may_have_graph(view, rows) and load_now(rows, progress)
                     self._replace(view, _Job(i, i + 1, False, graph), progress)
                 self._work_now(progress)
             return len(self._view().segments) if whole else len(faulty)
@@ -388,12 +388,11 @@ class Sealer:
             last_row = _last_row(connection) if job.tail else entries[job.stop - 1].last_row
             rows, vectors = read_rows(connection, view.settings, first_row, last_row)
             columns = read_columns(connection, rows, list(view.settings.indexed))
-            kinds = [name for name in view.settings.kept if name in KINDS]
-            derived = derive(kinds, rows, connection, view.settings, progress)
+            derived = derive(kept_kinds(view.settings), rows, connection, view.settings, progress)
             keys = _sample_keys(connection, rows)
             asked = {
                 name: logged_queries(connection, name, field.dim or 0)
-                for name, field in view.settings.fields.items()
+                for name, field in view.settings.dense.items()
             }
         kept_before, kept_after = entries[: job.first], entries[job.stop :]
         new: tuple[SegmentEntry, ...] = ()
@@ -414,7 +413,7 @@ class Sealer:
                 )
                 if graph
                 else build_scan(vectors[name], field.metric or "cosine")
-                for name, field in view.settings.fields.items()
+                for name, field in view.settings.dense.items()
             }
             entry = self._write(number, seq, first_row, last_row, rows, built, columns, orders)
             others = self._write_derived(number, derived, view.settings)
@@ -474,10 +473,11 @@ class Sealer:
         self, number: int, derived: dict[str, Any], settings: Settings
     ) -> dict[str, list[str]]:
         files = {}
+        kinds = kept_kinds(settings)
         for name, thing in derived.items():
             file = f"{number:06d}.{name}"
-            KINDS[name].save(thing, self._cache / file)
-            files[name] = [KINDS[name].identity(settings), file]
+            kinds[name].save(thing, self._cache / file)
+            files[name] = [kinds[name].identity(settings), file]
         return files
 
     def _publish(
@@ -552,13 +552,20 @@ def _next_job(
     if graph_rows is not None and total > graph_rows:
         first, total = len(view.segments), tail
     small = graph_rows is None or total <= graph_rows
-    return _Job(first, len(view.segments), True, graphs and small and total >= GRAPH_ROWS)
+    return _Job(first, len(view.segments), True, graphs and small and _may_have_graph(view, total))
+
+
+def _may_have_graph(view: View, rows: int) -> bool:
+    """Whether so many rows are worth a graph, and a field can have one."""
+    return rows >= GRAPH_ROWS and bool(view.settings.dense)
 
 
 def _wants_graph(view: View, i: int, rows: int) -> bool:
     """Whether a graph is missing, or a window."""
     segment = view.segments[i]
-    return rows >= GRAPH_ROWS and (segment.graphless or segment.lacks_windows(view.settings))
+    return _may_have_graph(view, rows) and (
+        segment.graphless or segment.lacks_windows(view.settings)
+    )
 
 
 def _live(view: View, part: int) -> int:

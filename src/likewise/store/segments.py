@@ -23,7 +23,7 @@ from likewise.store.columns import Column, Order
 from likewise.store.database import damaged
 from likewise.store.derived import Derived
 from likewise.store.field_columns import FieldColumns
-from likewise.store.kinds import KINDS
+from likewise.store.kinds import kept_kinds
 from likewise.store.manifest import SegmentEntry
 from likewise.store.schema import vector_table
 from likewise.store.settings import Settings
@@ -95,7 +95,7 @@ class Segment:
     def lacks_derived(self, settings: Settings) -> list[str]:
         """The kinds that ``settings`` keep, and that have no file here."""
         mapped = self.derived.mapped
-        return [kind for kind in settings.kept if kind in KINDS and kind not in mapped]
+        return [name for name in kept_kinds(settings) if name not in mapped]
 
 
 def open_segment(
@@ -112,15 +112,15 @@ def open_segment(
     try:
         content = open_arrays(_checked(cache / rows_file(entry.number), entry))
         rows = content.arrays["rows"]
-        vectors = {name: content.arrays[f"vectors/{name}"] for name in settings.fields}
+        vectors = {name: content.arrays[f"vectors/{name}"] for name in settings.dense}
         if len(rows) != entry.rows:
             raise DamagedFile(f"{rows_file(entry.number)} holds {len(rows)} of {entry.rows} rows")
     except (DamagedFile, OSError, KeyError) as error:
         damaged.append(_damage(rows_file(entry.number), error))
         rows, vectors = read_rows(connection, settings, entry.first_row, entry.last_row)
         indexes = {
-            name: Exact(settings.fields[name].metric or "cosine").fit(vectors[name])
-            for name in settings.fields
+            name: Exact(spec.metric or "cosine").fit(vectors[name])
+            for name, spec in settings.dense.items()
         }
         return Segment(entry, rows, indexes, FieldColumns(rows), tuple(damaged))
     named = {file: name for name, file in entry.indexes.items()}
@@ -132,7 +132,7 @@ def open_segment(
     # Those that are neither there nor damaged.
     outdated = len(damaged) < sum(index is None for index in opened.values())
     indexes = {}
-    for name, spec in settings.fields.items():
+    for name, spec in settings.dense.items():
         index = opened[entry.indexes[name]]
         indexes[name] = (
             Exact(spec.metric or "cosine").fit(vectors[name]) if index is None else index
@@ -168,7 +168,8 @@ def read_rows(
         dtype=np.int64,
     )
     vectors = {}
-    for position, (name, spec) in enumerate(settings.fields.items()):
+    for name, spec in settings.dense.items():
+        position = settings.position(name)
         vectors[name] = np.empty((len(rows), spec.dim or 0), dtype=np.float32)
         cursor = connection.execute(
             f"SELECT data FROM {vector_table(position)} WHERE row BETWEEN ? AND ? ORDER BY row",
@@ -232,10 +233,9 @@ def _open_derived(
 ) -> dict[str, Any]:
     """What is kept and still as this version would make it; the rest is made when it is needed."""
     found: dict[str, Any] = {}
-    for name in settings.kept:
-        kind = KINDS.get(name)
+    for name, kind in kept_kinds(settings).items():
         identity, file = entry.derived.get(name, ("", ""))
-        if kind is None or identity != kind.identity(settings):
+        if identity != kind.identity(settings):
             continue
         try:
             thing = kind.load(_checked(cache / file, entry))

@@ -322,11 +322,11 @@ def read_settings(connection: sqlite3.Connection) -> Settings:
 def _empty_tail(settings: Settings) -> Tail:
     buffers = {
         name: GrowingRows(np.empty((0, spec.dim or 0), dtype=np.float32))
-        for name, spec in settings.fields.items()
+        for name, spec in settings.dense.items()
     }
     prepared = {
         name: prepare(buffers[name].array, resolve(spec.metric or "cosine"))
-        for name, spec in settings.fields.items()
+        for name, spec in settings.dense.items()
     }
     return Tail(np.empty(0, dtype=np.int64), prepared, (), buffers)
 
@@ -339,7 +339,7 @@ def _extended(
         return tail
     numbers = np.concatenate([tail.rows, rows])
     prepared = {}
-    for name in settings.fields:
+    for name in settings.dense:
         tail.buffers[name].cut(len(tail))  # an interrupted attempt may have left rows there
         tail.buffers[name].extend(vectors[name])
         old = tail.prepared[name]
