@@ -47,7 +47,8 @@ def reciprocal_rank(ranks: Floats, scores: Floats, weights: Floats) -> Floats:
         >>> reciprocal_rank(ranks, np.zeros((2, 2)), np.ones(2)).round(3).tolist()
         [1.0, 0.492]
     """
-    return (weights / weights.sum()) @ ((RANK_CONSTANT + 1) / (RANK_CONSTANT + ranks))
+    fused: Floats = (weights / weights.sum()) @ ((RANK_CONSTANT + 1) / (RANK_CONSTANT + ranks))
+    return fused
 
 
 def convex_combination(ranks: Floats, scores: Floats, weights: Floats) -> Floats:
@@ -79,7 +80,8 @@ def convex_combination(ranks: Floats, scores: Floats, weights: Floats) -> Floats
         >>> convex_combination(np.ones((2, 2)), scores, np.array([3.0, 1.0])).tolist()
         [0.625, 0.625]
     """
-    return (weights / weights.sum()) @ scores
+    fused: Floats = (weights / weights.sum()) @ scores
+    return fused
 
 
 #: Every way to fuse, by the name that ``fuse=`` takes.

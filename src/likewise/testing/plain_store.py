@@ -108,11 +108,9 @@ class PlainStore:
         check(len(found) == min(k, len(sharing)), f"{len(found)} hits of {len(sharing)}")
         check(len(set(found.ids)) == len(found), "an id came twice")
         check(set(found.ids) <= sharing.keys(), "a row shares no word, or does not pass")
-        near = {"rtol": 1e-9, "atol": 1e-12}
-        np.testing.assert_allclose(found.distances, [-values[i] for i in found.ids], **near)
-        np.testing.assert_allclose(found.scores, [scores[i] for i in found.ids], **near)
-        best = sorted((-value for value in sharing.values()))[: len(found)]
-        np.testing.assert_allclose(found.distances, best, **near)
+        _same(found.distances, [-values[i] for i in found.ids])
+        _same(found.scores, [scores[i] for i in found.ids])
+        _same(found.distances, sorted(-value for value in sharing.values())[: len(found)])
         check(bool((found.scores >= 0).all() and (found.scores <= 1).all()), "in [0, 1]")
         check(found.info.recall == 1.0, f"exact, and recall {found.info.recall}")
 
@@ -166,6 +164,10 @@ class PlainStore:
                 check(same and row[key].keys() == value.keys(), f"{own['id']!r}: other vectors")
             else:
                 check(same_value(row[key], value), f"{key}: {row[key]!r}, not {value!r}")
+
+
+def _same(found: Floats, expected: list[float]) -> None:
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
 
 
 def same_value(one: Any, two: Any) -> bool:

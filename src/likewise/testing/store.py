@@ -341,12 +341,18 @@ class StoreConformance:
             for fuse in ("rrf", "score"):
                 for where, k, depth in ((None, 10, None), ("n >= 5", 400, None), (None, 3, 7)):
                     weights = {"lexical": 0.5} if k == 3 else None
-                    told = {"fuse": fuse, "weights": weights, "depth": depth}
                     found = store.search(
-                        {"id": id_}, k, where=where, exact=True, using=list(queries), **told
+                        {"id": id_},
+                        k,
+                        where=where,
+                        exact=True,
+                        using=list(queries),
+                        fuse=fuse,
+                        weights=weights,
+                        depth=depth,
                     )
-                    told["depth"] = max(k, depth or 100)
-                    wanted = model.fused(queries, where, **told)
+                    reach = max(k, depth or 100)
+                    wanted = model.fused(queries, where, fuse=fuse, weights=weights, depth=reach)
                     for branch in wanted.branches.values():  # the row itself is no hit
                         branch.distances.pop(id_, None)
                         branch.listed.discard(id_)
