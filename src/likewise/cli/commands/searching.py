@@ -8,18 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
-from likewise.cli.options import DEFAULT_K, IDS_HELP, CollectionPath, Json, Where, find_rows
+from likewise.cli.options import DEFAULT_K, IDS_HELP, CollectionPath, Json, Using, Where, find_rows
 from likewise.cli.output import counted, one_line, remark, shortened, show_json, show_table
 from likewise.errors import InvalidArgument, InvalidFile
 
-SearchBy = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--using",
-        help="The field to search by, 'lexical' for words, or several: dense,lexical. "
-        "May be repeated.",
-    ),
-]
 Fuse = Annotated[
     str | None, typer.Option("--fuse", help="How several fields are fused: rrf (ranks) or score.")
 ]
@@ -58,7 +50,7 @@ def search(
         float | None, typer.Option(help="The share of the true neighbours to find, in (0, 1].")
     ] = None,
     exact: Annotated[bool, typer.Option("--exact", help="Find all of them, at any cost.")] = False,
-    using: SearchBy = None,
+    using: Using = None,
     fuse: Fuse = None,
     weight: Weight = None,
     depth: Annotated[
