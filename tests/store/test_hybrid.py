@@ -292,4 +292,6 @@ def test_command_line(texts: lw.Collection) -> None:
     alone = json.loads(run(*command, "--using", "lexical", "--json").stdout)["hits"]
     assert "branches" not in alone[0]
     assert run(*command, "--using", "dense,lexical", "--depth", "5").exit_code == 0
-    assert run(*command, "--using", "dense,lexical", "--weight", "lexical=much").exit_code == 2
+    bad = run(*command, "--using", "dense,lexical", "--weight", "lexical=much")
+    assert isinstance(bad.exception, InvalidArgument)
+    assert "--weight takes FIELD=NUMBER" in str(bad.exception)
