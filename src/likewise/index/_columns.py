@@ -74,6 +74,12 @@ class Columns:
         new._table = {terms[column]: i for i, column in enumerate(keep.tolist())}
         return new
 
+    def copy(self) -> Columns:
+        """The same columns; what one learns, the other does not."""
+        new = Columns(self.width)
+        new._table, new._saved = dict(self._table), self._saved
+        return new
+
     def _refuse_matrix(self, X: Any, what: str) -> None:
         if self.width is None and hasattr(X, "tocsr"):
             raise InvalidType(

@@ -159,7 +159,7 @@ def _inverted(
     # The first posting of every block: that of its term, and its number within the term.
     within = np.arange(blocks[-1]) - np.repeat(blocks[:-1], np.diff(blocks))
     begins = np.repeat(starts[:-1], np.diff(blocks)) + BLOCK * within
-    ends = np.append(begins[1:], len(columns))
+    ends = np.append(begins[1:], len(columns))[: len(begins)]
     peaks, shortest = weights[:0], lengths[:0]
     if len(begins):
         peaks = np.maximum.reduceat(weights, begins)

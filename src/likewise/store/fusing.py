@@ -47,39 +47,41 @@ def reciprocal_rank(ranks: Floats, scores: Floats, weights: Floats) -> Floats:
         >>> reciprocal_rank(ranks, np.zeros((2, 2)), np.ones(2)).round(3).tolist()
         [1.0, 0.492]
     """
-    return (weights / weights.sum()) @ ((RANK_CONSTANT + 1) / (RANK_CONSTANT + ranks))
+    fused: Floats = (weights / weights.sum()) @ ((RANK_CONSTANT + 1) / (RANK_CONSTANT + ranks))
+    return fused
 
 
 def convex_combination(ranks: Floats, scores: Floats, weights: Floats) -> Floats:
-    """Score fusion: a weighted mean of scores, each divided by the best of its branch.
+    """Score fusion: the weighted mean of the scores of all branches.
 
     ::
 
-        score(row) = sum over b of w_b · score_b(row) / best_b  /  sum over b of w_b
-        best_b     = the highest score of branch b among all candidates of the query
+        score(row) = sum over b of w_b · score_b(row)  /  sum over b of w_b
 
-    The scores of a branch begin at 0 by what its formula allows, not by what was found, so this
-    is the theoretical min-max scaling of the paper: the worst candidate keeps what it has, and
-    how far a score lies behind the best counts. A branch that found nothing gives 0.
+    It needs scores that compare. Each branch maps its own from the least to the greatest value
+    that its formula allows, whatever was found: (1 + cos) / 2 of a vector field by cosine, BM25
+    over its bound of the lexical branch. So a fused score means the same for every query, and a
+    best hit that is poor has a low one. A row that a branch did not list is scored by it as well.
+
+    The paper scales by the theoretical least and the query's best; with equal weights the
+    theoretical greatest did better on both sets of the replication ``hybrid_fusion``.
 
     Args:
         ranks, scores, weights: as in `reciprocal_rank`.
 
     Returns:
-        (n,) in [0, 1]; 1 only for a row that is best in every branch.
+        (n,) in [0, 1].
 
     Source: Bruch, Gai and Ingber, "An Analysis of Fusion Functions for Hybrid Retrieval", ACM
     Transactions on Information Systems, 2023.
 
     Example:
-        >>> scores = np.array([[0.8, 0.6], [0.2, 0.4]])
-        >>> convex_combination(np.ones((2, 2)), scores, np.ones(2)).round(3).tolist()
-        [0.75, 0.875]
+        >>> scores = np.array([[0.75, 0.5], [0.25, 1.0]])
+        >>> convex_combination(np.ones((2, 2)), scores, np.array([3.0, 1.0])).tolist()
+        [0.625, 0.625]
     """
-    best = scores.max(axis=1, keepdims=True, initial=0.0)
-    return (weights / weights.sum()) @ np.divide(
-        scores, best, out=np.zeros_like(scores), where=best > 0
-    )
+    fused: Floats = (weights / weights.sum()) @ scores
+    return fused
 
 
 #: Every way to fuse, by the name that ``fuse=`` takes.

@@ -14,7 +14,7 @@ from likewise.index._compiled.library import Library, Progress, WarmReport
 from likewise.index._postings import plain
 
 #: The modules that hold kernels, in the order in which they are loaded.
-KERNELS: tuple[str, ...] = ()
+KERNELS: tuple[str, ...] = ("scoring", "heap", "search")
 
 _library = Library(__name__, KERNELS)
 _behind = Behind(_library)
@@ -31,6 +31,10 @@ def searcher() -> Callable[..., int]:
     Warns:
         CacheWarning: an earlier call failed to load it.
     """
+    if _library.ready:
+        found: Any = _library.kernels().search
+        return found.search  # type: ignore[no-any-return]
+    _behind.start()
     return plain.search
 
 

@@ -84,29 +84,33 @@ class Best(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """Memory of one thread: sums and marks of a window, and some numbers for each term."""
+    """Memory of one thread: the sums and marks of a window, and for each term of a query
+
+    - ``at``, ``ends``: its postings in the window;
+    - ``block``, ``after``: the blocks that hold these two;
+    - ``bounds``: the most that it adds to a row there;
+    - ``order``, ``rank``: the terms by their bounds, the least first, and the inverse;
+    - ``rests``: by rank, the sum of all bounds before.
+    """
 
     sums: Any
     marks: Any
     at: Any
     ends: Any
     block: Any
-    order: Any
+    after: Any
     bounds: Any
+    order: Any
+    rank: Any
+    rests: Any
 
 
 def scratch(terms: int) -> Scratch:
     """For queries of at most so many terms."""
     size = max(1, terms)
-    return Scratch(
-        np.zeros(WINDOW, dtype=np.float64),
-        np.zeros(WINDOW // 64, dtype=np.uint64),
-        np.zeros(size, dtype=np.int64),
-        np.zeros(size, dtype=np.int64),
-        np.zeros(size, dtype=np.int64),
-        np.zeros(size, dtype=np.int64),
-        np.zeros(size, dtype=np.float64),
-    )
+    whole = {name: np.zeros(size, dtype=np.int64) for name in Scratch._fields[2:]}
+    whole |= {name: np.zeros(size, dtype=np.float64) for name in ("bounds", "rests")}
+    return Scratch(np.zeros(WINDOW), np.zeros(WINDOW // 64, dtype=np.uint64), **whole)
 
 
 def best(queries: int, k: int) -> Best:
