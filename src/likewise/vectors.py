@@ -152,9 +152,13 @@ class Bags(Sequence[Float32Array]):
     @overload
     def __getitem__(self, i: slice) -> Bags: ...
     def __getitem__(self, i: int | slice) -> Float32Array | Bags:
-        """The (m, dim) vectors of one bag, a view; or a slice of the bags."""
+        """The (m, dim) vectors of one bag, or a slice of the bags: views where steps are 1."""
         if isinstance(i, slice):
-            return self.take(np.arange(len(self))[i])
+            start, stop, step = i.indices(len(self))
+            if step != 1:
+                return self.take(np.arange(start, stop, step))
+            offsets = self.offsets[start : max(start, stop) + 1]
+            return Bags(self.vectors[offsets[0] : offsets[-1]], offsets - offsets[0])
         if not -len(self) <= i < len(self):
             raise IndexError(f"bag {i} of {len(self)}")
         i += len(self) if i < 0 else 0

@@ -54,7 +54,8 @@ class BagStore:
     """What an index keeps of its bags.
 
     A number x of a vector is coded as ``round(x / step)``, where the step of the vector is its
-    largest absolute number over 127 (8 bits) or over 7 (4 bits, two numbers a byte).
+    largest absolute number over 127 (8 bits) or over 7 (4 bits, two numbers a byte). What it
+    stands for is then stretched, so that the vector keeps its length.
 
     Args:
         storage: a key of `STORAGES`.
@@ -188,11 +189,14 @@ def coded(vectors: Float32Array, storage: str) -> tuple[npt.NDArray[np.uint8], F
     divisors = np.where(steps > 0, steps, np.float32(1))[:, None]
     with np.errstate(over="ignore"):
         codes = np.clip(np.rint(vectors / divisors), -most, most).astype(np.int8)
+    lengths = np.linalg.norm(vectors.astype(np.float64), axis=1)
+    whole = np.linalg.norm(codes.astype(np.float64), axis=1)
+    steps = np.divide(lengths, whole, out=np.zeros_like(lengths), where=whole > 0)
     if storage == "8-bit":
-        return codes.view(np.uint8), steps
+        return codes.view(np.uint8), steps.astype(np.float32)
     nibbles = np.zeros((len(codes), codes.shape[1] + codes.shape[1] % 2), dtype=np.uint8)
     nibbles[:, : codes.shape[1]] = codes + 8
-    return nibbles[:, ::2] | (nibbles[:, 1::2] << 4), steps
+    return nibbles[:, ::2] | (nibbles[:, 1::2] << 4), steps.astype(np.float32)
 
 
 def decoded(

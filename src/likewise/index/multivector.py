@@ -55,8 +55,8 @@ QUERIES = 16
 #: Numbers multiplied and added a second by one core, and vectors compared with all to measure,
 #: for `plan`.
 SPEED, MEASURED = 1e10, ASKED * PIECE
-#: The arrays of a `BagStore` in a file.
-STORED = ("offsets", "lengths", "errors", "keys", "vectors", "codes", "steps")
+#: In a file the names of the arrays of a `BagStore` begin with this.
+BAGS = "bags/"
 T = TypeVar("T")
 
 
@@ -517,7 +517,8 @@ class MultiVector:
             MultiVector(metric='cosine', 2 bags)
         """
         store = self._held()
-        arrays = {**store.to_arrays(), **self._slots.to_arrays()}
+        arrays = {f"{BAGS}{name}": array for name, array in store.to_arrays().items()}
+        arrays |= self._slots.to_arrays()
         attributes: dict[str, Any] = {
             "index": self.name,
             "format": FILE_FORMAT,
@@ -576,8 +577,7 @@ class MultiVector:
             n_jobs=n_jobs,
             memory_limit=memory_limit,
         )
-        names = [name for name in STORED if name in arrays]
-        stored = {name: arrays[name] for name in names}
+        stored = {n.removeprefix(BAGS): array for n, array in arrays.items() if n.startswith(BAGS)}
         store = BagStore(header["storage"], header["originals"], header["dim"], stored)
         index._slots = Slots.from_arrays(arrays, len(store))
         if header["proposer"] is not None:

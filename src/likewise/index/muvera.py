@@ -23,6 +23,7 @@ IntArray = npt.NDArray[np.int64]
 BLOCK = 1 << 14
 #: Twice the hyperplanes are four times the work of filling, and memory for it.
 MOST_PLANES = 12
+SIGNS = np.array([-1.0, 1.0], dtype=np.float32)
 
 
 class FixedDimensional:
@@ -154,22 +155,20 @@ class FixedDimensional:
         return dim if self.d_proj is None else min(dim, self.d_proj)
 
     def _unfolded(self, dim: int) -> int:
-        return self.repetitions * 2**self.k_sim * self._short(dim)
+        return self.repetitions * (1 << self.k_sim) * self._short(dim)
 
     def _drawn(self, dim: int) -> tuple[Float32Array, Float32Array | None, Any]:
         """Hyperplanes (rounds, dim, k_sim), S (rounds, dim, d_proj) or None, and the sketch."""
         rng = np.random.default_rng([self.random_state, dim])
         planes = rng.standard_normal((self.repetitions, dim, self.k_sim)).astype(np.float32)
         short, long = self._short(dim), self._unfolded(dim)
-        inner = None
+        inner: Float32Array | None = None
         if short < dim:
-            signs = rng.choice(
-                np.array([-1.0, 1.0], dtype=np.float32), (self.repetitions, dim, short)
-            )
-            inner = signs / np.float32(np.sqrt(short))
+            inner = rng.choice(SIGNS, (self.repetitions, dim, short))
+            inner /= np.float32(np.sqrt(short))
         sketch = None
         if self.d_final is not None:
-            signs = rng.choice(np.array([-1.0, 1.0], dtype=np.float32), long)
+            signs = rng.choice(SIGNS, long)
             places = rng.integers(0, self.d_final, long)
             sketch = scipy.sparse.csr_array(
                 (signs, places, np.arange(long + 1)), shape=(long, self.d_final)
