@@ -124,7 +124,8 @@ class KLMap:
     def constants(self, q: Gaussians) -> Float64Array:
         """(n,) c(q): what an inner product is subtracted from to give the divergence."""
         _, variances = standardised(q, self.shift, self.scale)
-        return -0.5 * (1.0 + np.log(variances)).sum(axis=1) - self.level
+        constants: Float64Array = -0.5 * (1.0 + np.log(variances)).sum(axis=1) - self.level
+        return constants
 
     def _first(self, means: Float64Array, variances: Float64Array) -> Float64Array:
         total: Float64Array = -0.5 * (means**2 / variances + np.log(variances)).sum(axis=1)

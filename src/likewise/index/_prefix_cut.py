@@ -59,6 +59,6 @@ class Cut:
         prefix = turned[:, : self.dims]
         if self.metric == "cosine":  # a prefix of nothing but zeros has no direction, and stays
             lengths = np.sqrt(np.vecdot(prefix, prefix, dtype=np.float64))[:, None]
-            prefix = prefix / np.where(lengths > 0, lengths, 1.0)
+            prefix = (prefix / np.where(lengths > 0, lengths, 1.0)).astype(np.float32)
         placed[:, : self.dims] = prefix
         return placed

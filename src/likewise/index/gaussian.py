@@ -70,7 +70,7 @@ class Gaussian(Index):
     Example:
         >>> means, variances = [[0, 0], [0, 0], [9, 9]], [[1, 1], [4, 4], [1, 1]]
         >>> index = Gaussian().fit(means, variances)
-        >>> found = index.search([0, 0], [1, 1], k=2)
+        >>> found = index.search([0, 0], k=2, variances=[1, 1])
         >>> found.ids.tolist(), found.distances.round(3).tolist()
         ([[0, 1]], [[0.0, 0.636]])
     """
@@ -173,9 +173,9 @@ class Gaussian(Index):
     def search(
         self,
         Q: Any,
-        variances: Any = None,
         k: int | None = 10,
         *,
+        variances: Any = None,
         radius: float | None = None,
         recall: float | None = None,
         exact: bool = False,
@@ -185,8 +185,8 @@ class Gaussian(Index):
 
         Args:
             Q: (queries, dim) means, or one (dim,); or `Gaussians`, and then no ``variances``.
-            variances: of the same shape, all above 0.
             k, radius, recall, exact, where: as in `Index.search`; a radius is in nats.
+            variances: of the same shape as ``Q``, all above 0.
 
         Returns:
             `Neighbours` with the divergences as distances.
@@ -198,7 +198,7 @@ class Gaussian(Index):
 
         Example:
             >>> index = Gaussian().fit([[0, 0], [3, 4]], [[1, 1], [2, 2]])
-            >>> index.search([[3, 3]], [[1, 1]], k=1).ids.tolist()
+            >>> index.search([[3, 3]], k=1, variances=[[1, 1]]).ids.tolist()
             [[1]]
         """
         start = perf_counter()
@@ -282,10 +282,10 @@ class Gaussian(Index):
                 open_.append(i)
         scanned = 0 if found.info is None else found.info.scanned
         if open_:
-            rest = self._scanned(queries[open_], request, "")
-            scanned += rest.scanned
-            for i, row in zip(open_, rest.rows, strict=True):
-                rows[i] = row
+            rest = self._by_formula(queries[open_], request)
+            scanned += len(open_) * request.selection.count
+            for i, line in zip(open_, rest, strict=True):
+                rows[i] = line
         what = f"{request.selection.count:,} rows that match"
         return Answer(rows, "exact", 1.0, scanned, f"the {what} are scanned by inner products")
 
@@ -299,14 +299,17 @@ class Gaussian(Index):
 
     def _scanned(self, queries: Float32Array, request: Request, why: str) -> Answer:
         """Every divergence by the formula."""
+        rows, count = self._by_formula(queries, request), request.selection.count
+        reason = f"{why}: the {count:,} rows that match are scanned by the formula"
+        return Answer(rows, "exact", 1.0, count * len(queries), reason)
+
+    def _by_formula(self, queries: Float32Array, request: Request) -> list[Row]:
         slots = request.selection.slots().astype(np.int64)
         chosen = self._held().array[slots]
-        rows = [
+        return [
             best_of(slots, divergences(query, chosen)[0], request.k, request.radius)
             for query in queries
         ]
-        reason = f"{why}: the {len(slots):,} rows that match are scanned by the formula"
-        return Answer(rows, "exact", 1.0, len(slots) * len(queries), reason)
 
     def _ranked(self, query: Float32Array, row: Row, request: Request) -> Row:
         slots = self._numbers.of(row.ids)
@@ -416,8 +419,6 @@ def _given(X: Any, variances: Any, what: str, dim: int | None = None) -> Gaussia
             f"{what}: expected means and variances; got no variances; as_gaussians() and "
             "likewise.encode.gaussians_of() make them"
         )
-    if isinstance(variances, int):
-        raise InvalidType(f"variances must be an array like the means; got {variances!r}; k is k=")
     return as_gaussians(X, variances, dim=dim, what=what)
 
 

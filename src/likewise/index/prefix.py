@@ -37,8 +37,8 @@ from likewise.vectors import as_dense
 
 #: What proposes: all prefixes, those in the nearest cells, or a walk along links.
 STAGES = ("scan", "cells", "graph")
-#: The parts of a row that are kept by default.
-SHARES = (16, 8, 4)
+#: The parts of a row that are kept by default, and the fewest numbers.
+SHARES, SHORTEST = (16, 8, 4), 8
 #: Rows that a rotation is learned from: at least so many, and so many for each number.
 ROTATED, ROTATED_EACH = 8_192, 8
 #: Rows ranked exactly by default: so many, and so many for each of the k.
@@ -62,22 +62,23 @@ class Prefix(Proposing):
     """Candidates by the first ``dims`` numbers of each row, ranked by all of them.
 
     Encoders trained so (Matryoshka) put the most into the first numbers; vectors of any other
-    encoder are turned first, so that their principal axes come in that order, and ``info.reason``
-    and the repr say so. A rotation leaves every distance as it is, and what is proposed is ranked by
+    encoder are turned first, so that their principal axes come in that order; ``info.reason`` and
+    the repr say so. A rotation leaves every distance as it is, and what is proposed is ranked by
     the exact float64 formula on the rows as they were given.
 
     Which length is asked, how far, and how many rows are ranked is read from a curve measured at
-    `fit` with some 256 rows kept back (`curve`), so that ``recall`` is kept at the least cost; or it
-    is given with the search, as ``dims=`` and ``rerank=``. Under cosine every prefix is brought to
-    length one again.
+    `fit` with some 256 rows kept back (`curve`), so that ``recall`` is kept at the least cost; or
+    it is given with the search, as ``dims=`` and ``rerank=``. Under cosine every prefix is brought
+    to length one again.
 
     Args:
         metric: cosine, euclidean, sqeuclidean or dot.
         dims: how many numbers a prefix has; several lengths may be kept side by side, each with
-            memory of its own. None takes a sixteenth, an eighth and a quarter of the row.
+            memory of its own. None takes a sixteenth, an eighth and a quarter of the row, but 8
+            numbers at least.
         rotation: ``"pca"``, or None where the encoder was trained for prefixes.
-            The mean is subtracted for euclidean and sqeuclidean; for cosine and dot it is not, since
-            a shift changes angles and inner products.
+            The mean is subtracted for euclidean and sqeuclidean; for cosine and dot it is not,
+            since a shift changes angles and inner products.
         stage: what proposes: ``scan``, all prefixes; ``cells``, those in the k-means cells that are
             nearest by the first ``coarse_dims`` numbers (AdANNS-IVF); ``graph``, a walk along links
             among prefixes (AdANNS-DiskANN).
@@ -171,7 +172,7 @@ class Prefix(Proposing):
 
         Example:
             >>> Prefix().fit(np.ones((3, 64))).lengths
-            (4, 8, 16)
+            (8, 16)
         """
         return self._lengths_for(self.dim)
 
@@ -379,9 +380,8 @@ class Prefix(Proposing):
     def _lengths_for(self, dim: int) -> tuple[int, ...]:
         lengths = self._dims
         if lengths is None:
-            shares = {-(-dim // share) for share in SHARES}
-            lengths = tuple(sorted(max(n, min(dim, self.code_bytes or 1)) for n in shares))
-            lengths = tuple(sorted(set(lengths)))
+            least = min(dim, max(SHORTEST, self.code_bytes or 1))
+            lengths = tuple(sorted({max(least, -(-dim // share)) for share in SHARES}))
         for name, most in (("dims", lengths[-1]), ("coarse_dims", self.coarse_dims or 0)):
             if most > dim:
                 raise InvalidArgument(
