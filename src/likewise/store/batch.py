@@ -309,7 +309,7 @@ def _field_values(
         unknown = [key for key in named if key not in settings.fields]
         if unknown:
             raise InvalidRow(
-                f"{where}: no field {unknown[0]!r}; there are {', '.join(settings.fields)}"
+                f"{where}: no vector field {unknown[0]!r}; there are {', '.join(settings.fields)}"
             )
         if named.get(field) is not None:
             if values[i] is not None:

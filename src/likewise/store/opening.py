@@ -258,7 +258,7 @@ def _checked_encoders(encoder: Encoders, settings: Settings, name: str) -> dict[
     for field, given in encoder.items():
         if field not in settings.fields:
             raise EncoderMismatch(
-                f"collection {name!r} has no field {field!r}; "
+                f"collection {name!r} has no vector field {field!r}; "
                 f"there are {', '.join(settings.fields)}"
             )
         checked[field] = settings.fields[field].get_encoder(given)

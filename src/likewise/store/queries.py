@@ -84,7 +84,7 @@ def read_field(using: Any, settings: Settings) -> str:
         using = using[0]
     if not isinstance(using, str) or using not in settings.dense:
         raise UnknownField(
-            f"using={using!r}: name one field of dense vectors; there are "
+            f"using={using!r}: name one vector field; there are "
             f"{', '.join(settings.dense) or 'none'}"
         )
     return using

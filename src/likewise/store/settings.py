@@ -227,7 +227,7 @@ def make_settings(
     else:
         named = fields
     if not named:
-        raise InvalidArgument("fields= is empty; a collection needs at least one field")
+        raise InvalidArgument("fields= is empty; a collection needs at least one vector field")
     for name, spec in named.items():
         if not isinstance(name, str) or not name.isidentifier() or name in RESERVED_FIELDS:
             raise InvalidArgument(

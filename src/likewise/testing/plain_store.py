@@ -13,6 +13,8 @@ import pytest
 from likewise.filters import parse
 from likewise.metrics import resolve
 from likewise.results import Results
+from likewise.testing import plain_values
+from likewise.testing.plain_values import ValueAnswer
 from likewise.testing.plain_words import FusedAnswer, PlainBranch, bm25
 
 Floats = npt.NDArray[np.float64]
@@ -57,10 +59,11 @@ class PlainStore:
     """Rows by id, as `Collection` would hold them.
 
     Args:
-        fields: vector field to metric; the first is the one that ``vector`` means.
+        fields: vector field to metric, or to a field of terms, bags or Gaussians; the first is the
+            one that ``vector`` means.
     """
 
-    def __init__(self, fields: Mapping[str, str]) -> None:
+    def __init__(self, fields: Mapping[str, Any]) -> None:
         self.fields = dict(fields)
         self.rows: dict[Id, dict[str, Any]] = {}
 
@@ -93,6 +96,11 @@ class PlainStore:
         vectors = np.array([self.vector(id_, name) for id_ in ids], dtype=np.float32)
         line = resolve(self.fields[name]).pairwise(np.asarray(query, np.float32)[None, :], vectors)
         return Answer(dict(zip(ids, line[0].tolist(), strict=True)))
+
+    def values(self, query: Any, where: Any, field: str) -> ValueAnswer:
+        """As `answer`, for a field of terms, bags or Gaussians."""
+        values = {id_: self.vector(id_, field) for id_ in self.passing(where)}
+        return plain_values.answer(self.fields[field], query, values)
 
     def words(self, query: str, where: Any = None) -> tuple[dict[Id, float], dict[Id, float]]:
         """BM25 and the score in [0, 1] of every passing row, by id."""
@@ -136,6 +144,12 @@ class PlainStore:
                 values, scores = self.words(query, where)
                 distances = {id_: -value for id_, value in values.items()}
                 listed = {id_ for id_, value in values.items() if value > 0}
+            elif not isinstance(self.fields[name], str):
+                found = self.values(query, where, name)
+                passing = self.passing(where)
+                distances = {id_: found.distances.get(id_, 0.0) for id_ in passing}
+                scores = {id_: found.scores.get(id_, 0.0) for id_ in passing}
+                listed = set(found.distances)
             else:
                 distances = self.answer(query, where, name).distances
                 line = resolve(self.fields[name]).score(np.array(list(distances.values())))
@@ -160,10 +174,16 @@ class PlainStore:
             if key == "vector":
                 check(_same_bytes(row[key], value), f"{own['id']!r}: another vector")
             elif key == "vectors":
-                same = all(_same_bytes(row[key][name], vector) for name, vector in value.items())
+                same = all(self._same(name, row[key][name], own) for name, own in value.items())
                 check(same and row[key].keys() == value.keys(), f"{own['id']!r}: other vectors")
             else:
                 check(same_value(row[key], value), f"{key}: {row[key]!r}, not {value!r}")
+
+    def _same(self, name: str, one: Any, two: Any) -> bool:
+        field = self.fields[name]
+        if isinstance(field, str):
+            return _same_bytes(one, two)
+        return plain_values.same_values(field, one, two)
 
 
 def _same(found: Floats, expected: list[float]) -> None:
