@@ -15,6 +15,7 @@ import pytest
 
 import likewise as lw
 from likewise.errors import InvalidVector, LikewiseError
+from likewise.store.importing import import_rows
 from likewise.store.writers import export_rows
 from likewise.testing._comparing import check
 from likewise.testing.plain_store import PlainStore
@@ -132,7 +133,7 @@ class FieldsConformance:
             file = tmp_path / f"all{suffix}"
             export_rows(store.rows(), file)
             with self.create(tmp_path / f"again{suffix}", fields=self.fields()) as again:
-                lw.store.importing.import_rows(again, file)
+                import_rows(again, file)
                 for row in again.rows():
                     model.must_hold(row)
                 self.agree(again, model)
@@ -188,11 +189,8 @@ class FieldsConformance:
     def test_limits(self, filled: tuple[Any, PlainStore]) -> None:
         store, model = filled
         for name in OTHERS:
-            asked = (
-                model.vector(8, name) or model.vector(10, name)
-                if name == "terms"
-                else (model.vector(8, name))
-            )
+            asked = self.values(np.random.default_rng(3))[name]
+            asked = {"1": 0.5, "2": 1.0} if name == "terms" else asked
             expected = model.values(asked, None, name)
             ranked = sorted(expected.distances.values())
             radius = ranked[len(ranked) // 3] + 1e-4
@@ -202,7 +200,7 @@ class FieldsConformance:
             least = sorted(expected.scores.values())[len(ranked) // 2] - 1e-4
             high = {id_ for id_, score in expected.scores.items() if score >= least}
             found = store.search(asked, None, min_score=least, using=name, exact=True)
-            check(set(found.ids) == high, f"{name}: min_score")
+            check(set(found.ids) == high and len(high) > 1, f"{name}: min_score")
             check(len(store.search(asked, 2, min_score=least, using=name)) == 2, f"{name}: both")
 
     def test_more_like_this(self, filled: tuple[Any, PlainStore]) -> None:

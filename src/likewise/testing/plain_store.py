@@ -14,8 +14,9 @@ from likewise.filters import parse
 from likewise.metrics import resolve
 from likewise.results import Results
 from likewise.testing import plain_values
+from likewise.testing.plain_values import ROUNDING as VALUES_ROUNDING
 from likewise.testing.plain_values import ValueAnswer
-from likewise.testing.plain_words import FusedAnswer, PlainBranch, bm25
+from likewise.testing.plain_words import ROUNDING, FusedAnswer, PlainBranch, bm25
 
 Floats = npt.NDArray[np.float64]
 Id = str | int
@@ -155,7 +156,8 @@ class PlainStore:
                 line = resolve(self.fields[name]).score(np.array(list(distances.values())))
                 scores = dict(zip(distances, line.tolist(), strict=True))
                 listed = set(distances)
-            branches[name] = PlainBranch(distances, scores, listed)
+            rounding = ROUNDING if isinstance(self.fields.get(name, ""), str) else VALUES_ROUNDING
+            branches[name] = PlainBranch(distances, scores, listed, rounding)
         given = weights or {}
         return FusedAnswer(branches, fuse, [given.get(name, 1.0) for name in branches], depth)
 

@@ -49,18 +49,20 @@ class PlainBranch:
     Attributes:
         distances, scores: by id.
         listed: the ids that it can list: all, or those that share a word.
+        rounding: apart by less is the same but for rounding.
     """
 
     distances: dict[Id, float]
     scores: dict[Id, float]
     listed: set[Id]
+    rounding: float = ROUNDING
 
     def ranks(self, id_: Id, depth: int) -> tuple[float, float]:
         """The best and the worst rank that ties leave it; infinity beyond the depth."""
         if id_ not in self.listed:
             return math.inf, math.inf
         own = self.distances[id_]
-        near = ROUNDING * max(1.0, abs(own))
+        near = self.rounding * max(1.0, abs(own))
         others = np.array([self.distances[other] for other in self.listed])
         best = 1 + int(np.count_nonzero(others < own - near))
         worst = int(np.count_nonzero(others <= own + near))
@@ -96,15 +98,20 @@ class FusedAnswer:
                 self._must_say(branch, hit.id, hit.branches[name], name)
             ranks = [hit.branches[name].rank or math.inf for name in self.branches]
             wanted = self.fused(hit.id, ranks)
-            check(abs(hit.score - wanted) < ROUNDING, f"{hit.id!r}: {hit.score}, not {wanted}")
+            check(abs(hit.score - wanted) < self.rounding, f"{hit.id!r}: {hit.score}, not {wanted}")
         check(bool((np.diff(found.scores) <= 0).all()), "not the best first")
         check(len(set(found.ids)) == len(found) <= k, "an id came twice, or too many")
         sure = [id_ for id_ in passing if self._worst(id_) is not None]
         check(len(found) >= min(k, len(sure)), f"{len(found)} hits of {len(sure)}")
         last = found.scores[-1] if len(found) == k else -1.0
         for id_ in sure:
-            missed = id_ not in found.ids and (self._worst(id_) or 0.0) > last + ROUNDING
+            missed = id_ not in found.ids and (self._worst(id_) or 0.0) > last + self.rounding
             check(not missed, f"{id_!r} was left out: {self._worst(id_)} against {last}")
+
+    @property
+    def rounding(self) -> float:
+        """Of the branch that has most."""
+        return max(branch.rounding for branch in self.branches.values())
 
     def fused(self, id_: Id, ranks: Sequence[float]) -> float:
         """The fused score by the formula."""
@@ -122,12 +129,13 @@ class FusedAnswer:
 
     def _must_say(self, branch: PlainBranch, id_: Id, said: Any, name: str) -> None:
         where = f"{id_!r}, branch {name}"
-        check(_near(said.distance, branch.distances[id_]), f"{where}: distance {said.distance}")
-        check(_near(said.score, branch.scores[id_]), f"{where}: score {said.score}")
+        distance, score = branch.distances[id_], branch.scores[id_]
+        check(_near(said.distance, distance, branch.rounding), f"{where}: distance {said.distance}")
+        check(_near(said.score, score, branch.rounding), f"{where}: score {said.score}")
         best, worst = branch.ranks(id_, self.depth)
         rank = math.inf if said.rank is None else said.rank
         check(best <= rank <= worst, f"{where}: rank {said.rank}, not {best} to {worst}")
 
 
-def _near(one: float, two: float) -> bool:
-    return abs(one - two) <= ROUNDING * max(1.0, abs(two))
+def _near(one: float, two: float, rounding: float) -> bool:
+    return abs(one - two) <= rounding * max(1.0, abs(two))
