@@ -1,7 +1,8 @@
 """Rows as JSON and back, with nothing lost: dates get a tag, vectors become lists of numbers.
 
 JSON has no dates, so ``{"$date": "2024-05-01"}`` and ``{"$datetime": "2024-05-01T12:00:00"}``
-stand for them; so does ``{"$terms": [[7, 0.5]]}`` for the integer terms of a sparse vector. An object of the user's own that happens to look like a tag is written
+stand for them; so does ``{"$terms": [[7, 0.5]]}`` for a sparse vector whose terms are integers,
+which are no keys of JSON. An object of the user's own that happens to look like a tag is written
 with one more ``$`` and loses it again when read.
 """
 

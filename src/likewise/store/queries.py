@@ -22,9 +22,6 @@ from likewise.store.schema import vector_table
 from likewise.store.settings import LEXICAL, AnyField, Settings
 from likewise.vectors import Bags, Gaussians, as_dense, from_bytes
 
-#: Queries that must not be taken apart: they are more than lists.
-WHOLE = (Mapping, Bags, Gaussians)
-
 Where = Filter | str | Mapping[str, Any] | None
 
 
@@ -211,7 +208,7 @@ def read_query(query: Any, names: tuple[str, ...], settings: Settings, collectio
         )
     if hasattr(query, "__array__"):
         query = np.asarray(query)
-    elif isinstance(query, Iterable) and not isinstance(query, (bytes, Set, *WHOLE)):
+    elif not _whole(query) and isinstance(query, Iterable):
         query = list(query)
         if not query:
             raise InvalidArgument("the query is empty; give a text, a vector or {'id': …}")
@@ -237,6 +234,11 @@ def read_query(query: Any, names: tuple[str, ...], settings: Settings, collectio
         )
     ((single, _),) = set(shapes.values())
     return Query(vectors={name: values for name, (values, _) in read.items()}, single=single)
+
+
+def _whole(query: Any) -> bool:
+    """Whether a query is more than a list, or none, and must not be taken apart."""
+    return isinstance(query, (bytes, Set, Mapping, Bags, Gaussians)) or hasattr(query, "tocsr")
 
 
 def _read_value(query: Any, spec: AnyField, where: str) -> tuple[Any, bool]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -150,9 +150,6 @@ class BagField(Field):
 
     def query(self, query: Any, what: str) -> tuple[Bags, bool]:
         """A 2-d array, or a list of vectors, is one query; a list of these a batch."""
-        if not isinstance(query, Bags) and not hasattr(query, "__array__"):
-            if isinstance(query, Iterable) and not isinstance(query, (str, bytes, Mapping)):
-                query = list(query)
         single = not isinstance(query, Bags) and _depth(query) <= 2
         values = [query] if single else query
         return self._bags(values, what, _the_query if single else _query_number), single

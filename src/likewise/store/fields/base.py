@@ -134,7 +134,7 @@ class Field(ABC):
 
     @abstractmethod
     def scores(self, query: Any, distances: Floats) -> Floats:
-        """(n,) distances to the one ``query`` as scores in [0, 1], lower distances higher scores."""
+        """(n,) distances to the one ``query`` as scores in [0, 1], the nearest the highest."""
 
     def reach(self, score: float) -> float:
         """The distance at which the score is reached; infinity where it depends on the query."""

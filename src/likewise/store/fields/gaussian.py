@@ -27,8 +27,8 @@ class GaussianField(Field):
     """A normal distribution a row, with a variance in each dimension: where it is, and how surely.
 
     A value is ``{"mean": […], "variance": […]}``, each of ``dim`` numbers and every variance
-    above 0, kept as 32-bit floats (means within ±1e9, variances from 1e-12 to 1e12). A query is the same; a list of them, or
-    `likewise.vectors.Gaussians`, is a batch.
+    above 0, kept as 32-bit floats (means within ±1e9, variances from 1e-12 to 1e12). A query is
+    the same; a list of them, or `likewise.vectors.Gaussians`, is a batch.
 
     Distance and score of a row d for a query q, with means m and variances s, in nats::
 
@@ -47,8 +47,9 @@ class GaussianField(Field):
     Example:
         >>> import likewise as lw
         >>> col = lw.create("c.likewise", fields={"where": GaussianField(dim=2)})
-        >>> _ = col.add([{"id": "sure", "vectors": {"where": {"mean": [0, 0], "variance": [1, 1]}}},
-        ...              {"id": "vague", "vectors": {"where": {"mean": [0, 0], "variance": [4, 4]}}}])
+        >>> for name, variance in [("sure", [1, 1]), ("vague", [4, 4])]:
+        ...     where = {"mean": [0, 0], "variance": variance}
+        ...     _ = col.add([{"id": name, "vectors": {"where": where}}])
         >>> found = col.search({"mean": [0, 0], "variance": [1, 1]}, using="where")
         >>> found.ids, found.distances.round(3).tolist()
         (['sure', 'vague'], [0.0, 0.636])

@@ -44,9 +44,9 @@ class SparseField(Field):
 
     A value is a dict from term to weight: terms are strings or integers (``1`` is not ``"1"``),
     one kind a row, and weights finite numbers of 0 or more, kept as 32-bit floats; a weight of 0
-    is as good as none. A row of a scipy sparse matrix is taken as its columns. A query is the same, a list of
-    them a batch; the dict ``{"id": …}`` alone means a row, so put a query for the one term
-    ``id`` in a list.
+    is as good as none. One row of a scipy sparse matrix is taken as its columns. A query is the
+    same, and a list of them, or a matrix of several rows, a batch; the dict ``{"id": …}`` alone
+    means a row, so put a query for the one term ``id`` in a list.
 
     Distance and score of a row d for a query q::
 
