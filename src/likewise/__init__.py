@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from likewise import encode, errors, explain, index, metrics
     from likewise.errors import CacheWarning, LikewiseError
     from likewise.filters import F, Filter
-    from likewise.results import Hit, Neighbours, Results, SearchInfo
+    from likewise.results import Branch, Hit, Neighbours, Results, SearchInfo
     from likewise.store import Collection, VectorField, create, open, restore
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Branch",
     "CacheWarning",
     "Collection",
     "F",
@@ -48,7 +49,7 @@ __all__ = [
 _HOMES = {
     "errors": ("CacheWarning", "LikewiseError"),
     "filters": ("F", "Filter"),
-    "results": ("Hit", "Neighbours", "Results", "SearchInfo"),
+    "results": ("Branch", "Hit", "Neighbours", "Results", "SearchInfo"),
     "store": ("Collection", "VectorField", "create", "open", "restore"),
 }
 _ROOMS = ("encode", "errors", "explain", "index", "metrics")
