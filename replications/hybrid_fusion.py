@@ -134,7 +134,7 @@ def outcome(measured: Sequence[Measured], seed: int) -> Outcome:
         [
             "Vectors are those of all-MiniLM-L6-v2 (384 numbers, 256 tokens of a text); words are "
             "ranked by BM25 (Lucene's formula, k1 1.2, b 0.75, English stems and stop words); the "
-            f"texts are titles and abstracts. Each branch gives {DEPTH} candidates, and scores all.",
+            f"texts are titles and abstracts. Each branch gives {DEPTH} candidates and scores all.",
             "`score` is the plain mean of (1 + cosine) / 2 and BM25 over its bound; `score / best` "
             "divides each by the best score of the query first, as the paper does, and is "
             "computed over the hits of `score`. No weight was fitted to these sets; but "

@@ -122,6 +122,7 @@ class PlainStore:
         fuse: str = "rrf",
         weights: Mapping[str, float] | None = None,
         depth: int = 100,
+        without: Id | None = None,
     ) -> FusedAnswer:
         """What a fused search must give.
 
@@ -129,6 +130,7 @@ class PlainStore:
             queries: branch to its query: a vector, or a text for ``"lexical"``.
             where, fuse, weights: as the search was told.
             depth: candidates of each branch.
+            without: a row that is no hit.
         """
         branches = {}
         for name, query in queries.items():
@@ -141,7 +143,8 @@ class PlainStore:
                 line = resolve(self.fields[name]).score(np.array(list(distances.values())))
                 scores = dict(zip(distances, line.tolist(), strict=True))
                 listed = set(distances)
-            branches[name] = PlainBranch(distances, scores, listed)
+            branch = PlainBranch(distances, scores, listed)
+            branches[name] = branch if without is None else branch.without(without)
         given = weights or {}
         return FusedAnswer(branches, fuse, [given.get(name, 1.0) for name in branches], depth)
 
