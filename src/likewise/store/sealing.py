@@ -290,7 +290,17 @@ class Sealer:
                 continue
             with self._database.read() as connection:
                 found = read_columns(connection, segment.rows, paths)
-                derived = derive(kinds, segment.rows, connection, view.settings, progress)
+                derived = {  # where a search has made it, it is in memory already
+                    name: segment.derived.current(
+                        KINDS[name],
+                        segment.rows,
+                        view.alive[i],
+                        connection,
+                        view.settings,
+                        progress,
+                    )
+                    for name in kinds
+                }
             columns = self._write_columns(number + i, found, {})
             others = self._write_derived(number + i, derived, view.settings)
             names = [*columns.values(), *(file for _, file in others.values())]
