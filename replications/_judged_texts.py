@@ -55,9 +55,8 @@ class Known(Encoder):
 
 def files(name: str) -> tuple[str, ...]:
     """What `read` reads."""
-    return tuple(
-        f"{name}/{file}" for file in ("corpus.jsonl.gz", "queries.jsonl", "qrels_test.tsv")
-    )
+    parts = ("corpus.jsonl.gz", "queries.jsonl", "qrels_test.tsv")
+    return tuple(f"{name}/{part}" for part in parts)
 
 
 def read(data: DataFolder, name: str, title: str) -> JudgedTexts:
@@ -80,13 +79,12 @@ def read(data: DataFolder, name: str, title: str) -> JudgedTexts:
 
 def _minilm(name: str, documents: list[str], queries: list[str]) -> Encoder:
     """MiniLM; its vectors take minutes, so they are kept in the benchmarks' folder."""
-    every: list[FloatRows] = [
-        kept(
-            cache_folder() / f"{name}-{kind}-minilm.npy",
-            lambda texts=texts: get_encoder("minilm").encode(texts),
-        )
-        for kind, texts in (("documents", documents), ("queries", queries))
-    ]
+
+    def vectors(kind: str, texts: list[str]) -> FloatRows:
+        path = cache_folder() / f"{name}-{kind}-minilm.npy"
+        return np.asarray(kept(path, lambda: get_encoder("minilm").encode(texts)))
+
+    every = [vectors("documents", documents), vectors("queries", queries)]
     return Known([*documents, *queries], np.concatenate(every))
 
 

@@ -67,13 +67,14 @@ def run(setting: Setting) -> Outcome:
 def measure(texts: JudgedTexts) -> Measured:
     """Every way of searching, in one collection."""
     values: dict[str, list[float]] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        with lw.create(Path(folder) / "texts.likewise", encoder=texts.encoder) as collection:
-            collection.add({"id": id_, "text": text} for id_, text in texts.documents.items())
-            for query, text in texts.queries.items():
-                grades = texts.judged[query]
-                for method, ids in _answers(collection, text).items():
-                    values.setdefault(method, []).append(ndcg(ids, grades))
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        lw.create(Path(folder) / "texts.likewise", encoder=texts.encoder) as collection,
+    ):
+        collection.add({"id": id_, "text": text} for id_, text in texts.documents.items())
+        for query, text in texts.queries.items():
+            for method, ids in _answers(collection, text).items():
+                values.setdefault(method, []).append(ndcg(ids, texts.judged[query]))
     arrays = {method: np.array(found) for method, found in values.items()}
     return Measured(texts.title, len(texts.documents), arrays)
 
@@ -115,9 +116,8 @@ def outcome(measured: Sequence[Measured], seed: int) -> Outcome:
             *((method, "rrf") for method in ("score", _paper(PAPER_WEIGHTS[0]))),
         ]
     }
-    alone = [
-        chances[one.title, f, b] < SURE for one in measured for f, b in product(FUSED, BRANCHES)
-    ]
+    pairs = list(product(FUSED, BRANCHES))
+    alone = [chances[one.title, *pair] < SURE for one in measured for pair in pairs]
     over = [chances[one.title, _paper(PAPER_WEIGHTS[0]), "rrf"] < SURE for one in measured]
     if all(alone) and all(over):
         verdict = Verdict.REPRODUCED
@@ -134,7 +134,7 @@ def outcome(measured: Sequence[Measured], seed: int) -> Outcome:
         [
             "Vectors are those of all-MiniLM-L6-v2 (384 numbers, 256 tokens of a text); words are "
             "ranked by BM25 (Lucene's formula, k1 1.2, b 0.75, English stems and stop words); the "
-            f"texts are titles and abstracts. Each branch gives {DEPTH} candidates, scored by both.",
+            f"texts are titles and abstracts. Each branch gives {DEPTH} candidates and scores all.",
             "`score` is the plain mean of (1 + cosine) / 2 and BM25 over its bound; `score / best` "
             "divides each by the best score of the query first, as the paper does, and is "
             "computed over the hits of `score`. No weight was fitted to these sets; but "
@@ -177,16 +177,8 @@ def _gains(measured: Sequence[Measured], chances: dict[tuple[str, str, str], flo
             if title == one.title:
                 gain = one.values[better] - one.values[other]
                 wins, losses = np.count_nonzero(gain > 0), np.count_nonzero(gain < 0)
-                rows.append(
-                    (
-                        title,
-                        better,
-                        other,
-                        f"{gain.mean():+.4f}",
-                        f"{wins}, {losses}",
-                        f"{chance:.4f}",
-                    )
-                )
+                numbers = (f"{gain.mean():+.4f}", f"{wins}, {losses}", f"{chance:.4f}")
+                rows.append((title, better, other, *numbers))
     return Table(
         "Gains, and the chance that there is none (paired bootstrap over the queries)",
         ("set", "method", "over", "gain", "queries better, worse", "chance"),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from likewise import encode, errors, explain, index, metrics
     from likewise.errors import CacheWarning, LikewiseError
     from likewise.filters import F, Filter
-    from likewise.results import Hit, Neighbours, Results, SearchInfo
+    from likewise.results import Branch, Hit, Neighbours, Results, SearchInfo
     from likewise.store import (
         BagField,
         Collection,
@@ -33,6 +33,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "BagField",
+    "Branch",
     "CacheWarning",
     "Collection",
     "F",
@@ -60,7 +61,7 @@ __all__ = [
 _HOMES = {
     "errors": ("CacheWarning", "LikewiseError"),
     "filters": ("F", "Filter"),
-    "results": ("Hit", "Neighbours", "Results", "SearchInfo"),
+    "results": ("Branch", "Hit", "Neighbours", "Results", "SearchInfo"),
     "store": (
         "BagField",
         "Collection",

@@ -239,10 +239,8 @@ class Histories(RuleBasedStateMachine):
         found = handle.search(
             {"id": id_}, k, where=where, exact=True, using=using, fuse=fuse, depth=depth
         )
-        wanted = self.model.fused(queries, where, fuse=fuse, depth=max(k, depth or 100))
-        for branch in wanted.branches.values():
-            branch.distances.pop(id_, None)
-            branch.listed.discard(id_)
+        reach = max(k, depth or 100)
+        wanted = self.model.fused(queries, where, fuse=fuse, depth=reach, without=id_)
         wanted.must_be(found, k)
         assert len(found) == min(k, len(wanted.branches["dense"].distances))
 

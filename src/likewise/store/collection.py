@@ -333,7 +333,7 @@ class Collection:
             InvalidArgument: no such language; the message lists those there are.
             ReadOnly, CollectionLocked, StorageFailed: it cannot be written.
 
-        Cost: about 0.2 milliseconds a text of 200 words that is sealed; doing it twice does
+        Cost: about 0.3 milliseconds a text of 200 words that is sealed; doing it twice does
         nothing.
 
         Example:

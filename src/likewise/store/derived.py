@@ -105,6 +105,7 @@ class Derived:
         alive: MaskArray | None,
         connection: sqlite3.Connection,
         settings: Settings,
+        progress: Progress | None = None,
     ) -> Any:
         """That of ``kind``, of ``rows`` that are ``alive`` (None: all); maybe of later ones too."""
         with self._lock:
@@ -115,7 +116,8 @@ class Derived:
                 state = _State(thing, np.ones(kind.size(thing), dtype=np.bool_))
             thing, known = state.thing, state.alive
             if len(known) < len(rows):
-                thing = kind.extended(thing, rows[len(known) :], connection, settings)
+                new = rows[len(known) :]
+                thing = kind.extended(thing, new, connection, settings, progress)
                 known = np.concatenate([known, np.ones(len(rows) - len(known), dtype=np.bool_)])
             if alive is not None and len(alive) == len(known):
                 dead = np.flatnonzero(known & ~alive)

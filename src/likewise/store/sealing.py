@@ -35,7 +35,7 @@ from likewise.store.describe import keep_kinds
 from likewise.store.field_columns import read_columns
 from likewise.store.forking import Mutex, watch
 from likewise.store.kernels import load_at_hand, load_now, load_patiently
-from likewise.store.kinds import derive, kept_kinds
+from likewise.store.kinds import KINDS, derive, kept_kinds
 from likewise.store.maintenance import check_segment
 from likewise.store.manifest import FILE_NAME, Manifest, SegmentEntry, write_manifest
 from likewise.store.query_log import logged_queries
@@ -290,7 +290,20 @@ class Sealer:
                 continue
             with self._database.read() as connection:
                 found = read_columns(connection, segment.rows, paths)
-                derived = derive(kinds, segment.rows, connection, view.settings, progress)
+                derived = {  # where a search has made it, it is in memory already
+                    name: segment.derived.current(
+                        KINDS[name],
+                        segment.rows,
+                        view.alive[i],
+                        connection,
+                        view.settings,
+                        progress,
+                    )
+                    for name in kinds
+                    if name in KINDS
+                }
+                rest = [name for name in kinds if name not in KINDS]
+                derived |= derive(rest, segment.rows, connection, view.settings, progress)
             columns = self._write_columns(number + i, found, {})
             others = self._write_derived(number + i, derived, view.settings)
             names = [*columns.values(), *(file for _, file in others.values())]

@@ -131,6 +131,7 @@ class PlainStore:
         fuse: str = "rrf",
         weights: Mapping[str, float] | None = None,
         depth: int = 100,
+        without: Id | None = None,
     ) -> FusedAnswer:
         """What a fused search must give.
 
@@ -138,6 +139,7 @@ class PlainStore:
             queries: branch to its query: a vector, or a text for ``"lexical"``.
             where, fuse, weights: as the search was told.
             depth: candidates of each branch.
+            without: a row that is no hit.
         """
         branches = {}
         for name, query in queries.items():
@@ -157,7 +159,8 @@ class PlainStore:
                 scores = dict(zip(distances, line.tolist(), strict=True))
                 listed = set(distances)
             rounding = ROUNDING if isinstance(self.fields.get(name, ""), str) else VALUES_ROUNDING
-            branches[name] = PlainBranch(distances, scores, listed, rounding)
+            branch = PlainBranch(distances, scores, listed, rounding)
+            branches[name] = branch if without is None else branch.without(without)
         given = weights or {}
         return FusedAnswer(branches, fuse, [given.get(name, 1.0) for name in branches], depth)
 

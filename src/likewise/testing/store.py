@@ -352,10 +352,9 @@ class StoreConformance:
                         depth=depth,
                     )
                     reach = max(k, depth or 100)
-                    wanted = model.fused(queries, where, fuse=fuse, weights=weights, depth=reach)
-                    for branch in wanted.branches.values():  # the row itself is no hit
-                        branch.distances.pop(id_, None)
-                        branch.listed.discard(id_)
+                    wanted = model.fused(
+                        queries, where, fuse=fuse, weights=weights, depth=reach, without=id_
+                    )
                     wanted.must_be(found, k)
                     passing = len(wanted.branches["dense"].distances)
                     check(len(found) == min(k, passing), f"{len(found)} hits of {passing}")
