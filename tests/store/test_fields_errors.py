@@ -223,8 +223,28 @@ def test_a_query_must_be_as_many_for_every_field(tmp_path: Path) -> None:
             InvalidArgument, match=r"1 queries for field 'bags' and 3 for .*'dense'"
         ):
             collection.search(np.ones((3, 2)), using=["dense", "bags"])
-        with pytest.raises(InvalidArgument, match=r"must be \{'id': …\} for using='dense'"):
+        with pytest.raises(InvalidArgument, match=r"must be \{'id': …\}, or .* for using='dense'"):
             collection.search({"cat": 1}, using=["dense", "bags"])
+
+
+def test_a_query_in_the_form_of_a_row(docs: lw.Collection) -> None:
+    docs.add([{"id": 2, "vectors": {**GOOD, "terms": {"dog": 1}}, "text": "two dogs"}])
+    query = {"vectors": {"terms": {"dog": 1}, "means": GOOD["means"]}, "text": "dogs"}
+    found = docs.search(query, using=["terms", "means", "lexical"])
+    assert found.ids == [2, "first"]
+    assert found[0].branches["terms"].rank == found[0].branches["lexical"].rank == 1
+    assert docs.search({"vectors": {"terms": {"dog": 1}}}, using="terms").ids == [2]
+    for wrong, words in [
+        ({"vectors": {"terms": {"dog": 1}}}, "using='means': the query brings neither"),
+        ({"vectors": {"bags": [[0, 1]]}}, "brings 'bags'; it may bring 'text'"),
+        ({"vectors": {}, "words": "dog"}, "brings 'words'"),
+        ({"vectors": {"terms": [{"dog": 1}]}, "text": "dog"}, "got a batch"),
+        ({"vectors": {"terms": {"dog": 1}}, "text": "dog"}, "'means' has no encoder"),
+    ]:
+        with pytest.raises(InvalidArgument, match=words):
+            docs.search(wrong, using=["terms", "means"])
+    with pytest.raises(InvalidType, match="text of the query"):
+        docs.search({"vectors": {}, "text": 5}, using="terms")
 
 
 def test_what_only_dense_fields_have(docs: lw.Collection, tmp_path: Path) -> None:

@@ -147,11 +147,15 @@ def _float32(text: str) -> np.ndarray[Any, np.dtype[np.float32]]:
     return np.frombuffer(base64.b64decode(text, validate=True), dtype="<f4").astype(np.float32)
 
 
+def _terms(pairs: Any) -> dict[int, float]:
+    return dict(pairs)
+
+
 _DECODERS: dict[str, Callable[[str], Any]] = {
     "$date": dt.date.fromisoformat,
     "$datetime": dt.datetime.fromisoformat,
     "$float32": _float32,
-    "$terms": dict,
+    "$terms": _terms,
 }
 
 

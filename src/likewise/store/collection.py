@@ -521,7 +521,9 @@ class Collection:
 
         Args:
             query: a string, a 1-d vector, or ``{"id": …}`` for more like that row (itself left
-                out). A list of strings or a 2-d array is a batch.
+                out). A list of strings or a 2-d array is a batch. Fields of terms, bags or
+                Gaussians take a value of their own, or a list of these. ``{"vectors": {field: …},
+                "text": …}`` brings each field its own value, and the text to the others.
             k: how many; None, with ``radius`` or ``min_score``, for all within.
             where: a filter, in one of its three spellings.
             radius: no farther than this distance (inclusive).
@@ -575,7 +577,8 @@ class Collection:
         asked = read_query(query, names, self._fields, self.name)
         vectors = dict(asked.vectors)
         if asked.texts is not None:
-            vectors = {name: self._encode(asked.texts, name) for name in names if name != LEXICAL}
+            missing = [name for name in names if name != LEXICAL and name not in vectors]
+            vectors |= {name: self._encode(asked.texts, name) for name in missing}
         dense = self._fields.dense
         with self._viewing() as (connection, view):
             excluded, texts = None, asked.texts

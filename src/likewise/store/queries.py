@@ -189,7 +189,7 @@ class Query:
 
 
 def read_query(query: Any, names: tuple[str, ...], settings: Settings, collection: str) -> Query:
-    """A string, a value of the fields, ``{"id": …}``, or a batch of strings or values.
+    """A string, a value of the fields, ``{"id": …}``, a row, or a batch of strings or values.
 
     Args:
         query: as the user gave it.
@@ -200,10 +200,13 @@ def read_query(query: Any, names: tuple[str, ...], settings: Settings, collectio
         return Query(texts=[query])
     if isinstance(query, Mapping) and set(query) == {"id"}:
         return Query(like=check_id(query["id"], "the query"))
+    if isinstance(query, Mapping) and isinstance(query.get("vectors"), Mapping):
+        return _read_row(query, names, settings, collection)
     dense = [name for name in names if name not in settings.others]
     if isinstance(query, Mapping) and dense:
         raise InvalidArgument(
-            f"a query dict must be {{'id': …}} for using={dense[0]!r}; got the keys "
+            f"a query dict must be {{'id': …}}, or {{'vectors': {{field: …}}, 'text': …}}, for "
+            f"using={dense[0]!r}; got the keys "
             f"{sorted(map(str, query))}"
         )
     if hasattr(query, "__array__"):
@@ -230,10 +233,40 @@ def read_query(query: Any, names: tuple[str, ...], settings: Settings, collectio
         one, other = sorted(shapes, key=lambda name: shapes[name][1])[:: len(shapes) - 1]
         raise InvalidArgument(
             f"the query is {shapes[one][1]} queries for field {one!r} and {shapes[other][1]} for "
-            f"field {other!r}; search by each alone, or by a text"
+            f"field {other!r}; search by each alone, or give {{'vectors': {{field: …}}}}"
         )
     ((single, _),) = set(shapes.values())
     return Query(vectors={name: values for name, (values, _) in read.items()}, single=single)
+
+
+def _read_row(
+    query: Mapping[str, Any], names: tuple[str, ...], settings: Settings, collection: str
+) -> Query:
+    """``{"vectors": {field: value}, "text": …}``, in the form of a row: one query."""
+    text, values = query.get("text"), query["vectors"]
+    strange = [*(set(query) - {"text", "vectors"}), *(name for name in values if name not in names)]
+    if strange:
+        raise InvalidArgument(
+            f"the query brings {strange[0]!r}; it may bring 'text', and 'vectors' of "
+            f"{_listed(name for name in names if name != LEXICAL)}"
+        )
+    if text is not None and not isinstance(text, str):
+        raise InvalidType(f"the text of the query must be a str; got {text!r:.60}")
+    vectors = {}
+    for name in names:
+        if name not in values:
+            if text is None:
+                raise InvalidArgument(
+                    f"using={name!r}: the query brings neither a value for it nor a text"
+                )
+            continue
+        where = f"collection {collection!r}, field {name!r}"
+        vectors[name], single = _read_value(values[name], settings.fields[name], where)
+        if not single:
+            raise InvalidArgument(
+                f"{where}: a query in the form of a row is one; got a batch: search by each alone"
+            )
+    return Query(texts=None if text is None else [text], vectors=vectors)
 
 
 def _whole(query: Any) -> bool:

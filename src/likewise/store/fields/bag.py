@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -21,99 +21,49 @@ from likewise.store.fields.base import Field, Floats, Namer, Progress, gone_of
 from likewise.vectors import Bags, Float32Array, as_bags
 
 
-@dataclass(frozen=True, slots=True)
-class BagField(Field):
-    """Several vectors of every row: one a token of its text, or one a part of what it is.
+class BagValues(Field):
+    """What a field of bags does; see `BagField`."""
 
-    A value is an (m, dim) array, or a list of m vectors, m >= 1, of any number a row. As a query
-    such an array is **one** query; a list of them, or `likewise.vectors.Bags`, is a batch.
+    __slots__ = ()
 
-    Distance and score of a row P for a query Q of m vectors::
-
-        cosine   distance = 1 - mean over q in Q of  max over p in P of  cos(q, p)
-                 score    = 1 - distance / 2
-        dot      distance = -   mean over q in Q of  max over p in P of  <q, p>
-                 score    = 1 / (1 + exp(distance))
-
-    which is the Chamfer similarity (MaxSim) as a mean, and with one vector a bag the metric of
-    the same name. Sealed rows are proposed by MUVERA and ranked by the formula itself (see
-    `likewise.index.MultiVector`); others are all compared.
-
-    Args:
-        dim: numbers a vector has; taken from the encoder when left out.
-        metric: "cosine" or "dot"; the encoder's own, or cosine, when left out.
-        encoder: what turns a text to a bag: "minilm-tokens", a `likewise.encode.TokenEncoder`,
-            or None when every row brings its bag.
-        storage: how bags are kept in the cache to be compared: "float32", "8-bit" or "4-bit".
-            The codes only rule out; ranks and distances are those of the vectors as given.
-        fingerprint: of the encoder that filled the field; set by the collection.
-
-    Raises:
-        UnknownMetric, InvalidArgument, InvalidType: an impossible argument.
-
-    Example:
-        >>> import likewise as lw
-        >>> col = lw.create("c.likewise", fields={"parts": BagField(dim=2)})
-        >>> _ = col.add([{"id": 1, "vectors": {"parts": [[0, 1], [1, 0]]}},
-        ...              {"id": 2, "vectors": {"parts": [[1, 1]]}}])
-        >>> found = col.search([[0, 2], [3, 0]], using="parts")
-        >>> found.ids, found.distances.round(3).tolist()
-        ([1, 2], [0.0, 0.293])
-    """
-
-    dim: int | None = None
-    metric: str | None = None
-    encoder: str | TokenEncoder | None = None
-    storage: str = "float32"
-    fingerprint: str | None = None
-
+    dim: int | None
+    metric: str | None
+    storage: str
     kind: ClassVar[str] = "bag"
     index: ClassVar[str] = MultiVector.name
     index_format: ClassVar[int] = FILE_FORMAT
 
-    def __post_init__(self) -> None:
-        if self.dim is not None:
-            object.__setattr__(self, "dim", check_count("dim", self.dim))
-        if self.metric is not None:
-            metric = resolve(self.metric).name
-            if metric not in MultiVector.metrics:
-                raise UnknownMetric(
-                    f"a BagField takes the metrics {', '.join(MultiVector.metrics)}; got {metric!r}"
-                )
-            object.__setattr__(self, "metric", metric)
-        if self.storage not in STORAGES:
-            raise InvalidArgument(
-                f"storage must be one of {', '.join(STORAGES)}; got {self.storage!r}"
-            )
-
     # -- settings ----------------------------------------------------------------------
 
-    def settled(self, name: str) -> BagField:
+    def settled(self, name: str) -> Self:
         """With dim, metric and fingerprint from the encoder.
 
         Raises:
             InvalidArgument: neither dim nor encoder, or a dim that is not the encoder's.
         """
+        own: Any = self  # a dataclass
         if self.encoder is None:
             if self.dim is None:
                 raise InvalidArgument(
                     f"bag field {name!r} needs dim= (numbers a vector) or encoder= (such as "
                     "'minilm-tokens')"
                 )
-            return replace(self, metric=self.metric or "cosine")
+            plain: Self = replace(own, metric=self.metric or "cosine", fingerprint=None)
+            return plain
         encoder = get_token_encoder(self.encoder)
         if self.dim is not None and self.dim != encoder.dim:
             raise InvalidArgument(
                 f"bag field {name!r}: dim={self.dim}, but encoder {encoder.name} makes "
                 f"{encoder.dim} numbers; leave dim out"
             )
-        return replace(
-            self,
+        found: Self = replace(
+            own,
             dim=encoder.dim,
             metric=self.metric or encoder.metric,
             encoder=encoder.name,
             fingerprint=encoder.fingerprint,
         )
+        return found
 
     def describe(self) -> dict[str, Any]:
         """Of the vectors, and how they are kept."""
@@ -211,6 +161,68 @@ class BagField(Field):
     def reach(self, score: float) -> float:
         """By the formula of the metric."""
         return float(self._metric.from_score(score))
+
+
+@dataclass(frozen=True, slots=True)
+class BagField(BagValues):
+    """Several vectors of every row: one a token of its text, or one a part of what it is.
+
+    A value is an (m, dim) array, or a list of m vectors, m >= 1, of any number a row. As a query
+    such an array is **one** query; a list of them, or `likewise.vectors.Bags`, is a batch.
+
+    Distance and score of a row P for a query Q of m vectors::
+
+        cosine   distance = 1 - mean over q in Q of  max over p in P of  cos(q, p)
+                 score    = 1 - distance / 2
+        dot      distance = -   mean over q in Q of  max over p in P of  <q, p>
+                 score    = 1 / (1 + exp(distance))
+
+    which is the Chamfer similarity (MaxSim) as a mean, and with one vector a bag the metric of
+    the same name. Sealed rows are proposed by MUVERA and ranked by the formula itself (see
+    `likewise.index.MultiVector`); others are all compared.
+
+    Args:
+        dim: numbers a vector has; taken from the encoder when left out.
+        metric: "cosine" or "dot"; the encoder's own, or cosine, when left out.
+        encoder: what turns a text to a bag: "minilm-tokens", a `likewise.encode.TokenEncoder`,
+            or None when every row brings its bag.
+        storage: how bags are kept in the cache to be compared: "float32", "8-bit" or "4-bit".
+            The codes only rule out; ranks and distances are those of the vectors as given.
+        fingerprint: of the encoder that filled the field; set by the collection.
+
+    Raises:
+        UnknownMetric, InvalidArgument, InvalidType: an impossible argument.
+
+    Example:
+        >>> import likewise as lw
+        >>> col = lw.create("c.likewise", fields={"parts": BagField(dim=2)})
+        >>> _ = col.add([{"id": 1, "vectors": {"parts": [[0, 1], [1, 0]]}},
+        ...              {"id": 2, "vectors": {"parts": [[1, 1]]}}])
+        >>> found = col.search([[0, 2], [3, 0]], using="parts")
+        >>> found.ids, found.distances.round(3).tolist()
+        ([1, 2], [0.0, 0.293])
+    """
+
+    dim: int | None = None
+    metric: str | None = None
+    encoder: str | TokenEncoder | None = None
+    storage: str = "float32"
+    fingerprint: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.dim is not None:
+            object.__setattr__(self, "dim", check_count("dim", self.dim))
+        if self.metric is not None:
+            metric = resolve(self.metric).name
+            if metric not in MultiVector.metrics:
+                raise UnknownMetric(
+                    f"a BagField takes the metrics {', '.join(MultiVector.metrics)}; got {metric!r}"
+                )
+            object.__setattr__(self, "metric", metric)
+        if self.storage not in STORAGES:
+            raise InvalidArgument(
+                f"storage must be one of {', '.join(STORAGES)}; got {self.storage!r}"
+            )
 
 
 def _array(value: Any, what: str, name: str) -> Any:

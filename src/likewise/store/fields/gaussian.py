@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -22,52 +22,19 @@ PARTS = {"mean", "variance"}
 LARGEST_MEAN, VARIANCES = 1e9, (1e-12, 1e12)
 
 
-@dataclass(frozen=True, slots=True)
-class GaussianField(Field):
-    """A normal distribution a row, with a variance in each dimension: where it is, and how surely.
+class GaussianValues(Field):
+    """What a field of Gaussians does; see `GaussianField`."""
 
-    A value is ``{"mean": […], "variance": […]}``, each of ``dim`` numbers and every variance
-    above 0, kept as 32-bit floats (means within ±1e9, variances from 1e-12 to 1e12). A query is
-    the same; a list of them, or `likewise.vectors.Gaussians`, is a batch.
+    __slots__ = ()
 
-    Distance and score of a row d for a query q, with means m and variances s, in nats::
-
-        distance = KL(q || d) = 1/2 sum( s_q/s_d + (m_q - m_d)²/s_d - 1 + ln(s_d/s_q) )
-        score    = 1 / (1 + distance)
-
-    Rows are scanned, as inner products in 2 dim + 1 dimensions, and ranked by the formula itself
-    (see `likewise.index.Gaussian`): every answer is exact.
-
-    Args:
-        dim: numbers in a mean.
-
-    Raises:
-        InvalidArgument, InvalidType: ``dim`` is no positive integer.
-
-    Example:
-        >>> import likewise as lw
-        >>> col = lw.create("c.likewise", fields={"where": GaussianField(dim=2)})
-        >>> for name, variance in [("sure", [1, 1]), ("vague", [4, 4])]:
-        ...     where = {"mean": [0, 0], "variance": variance}
-        ...     _ = col.add([{"id": name, "vectors": {"where": where}}])
-        >>> found = col.search({"mean": [0, 0], "variance": [1, 1]}, using="where")
-        >>> found.ids, found.distances.round(3).tolist()
-        (['sure', 'vague'], [0.0, 0.636])
-    """
-
-    dim: int | None = None
-
+    dim: int | None
     kind: ClassVar[str] = "gaussian"
     index: ClassVar[str] = Gaussian.name
     index_format: ClassVar[int] = FILE_FORMAT
 
-    def __post_init__(self) -> None:
-        if self.dim is not None:
-            object.__setattr__(self, "dim", check_count("dim", self.dim))
-
     # -- settings ----------------------------------------------------------------------
 
-    def settled(self, name: str) -> GaussianField:
+    def settled(self, name: str) -> Self:
         """As it is.
 
         Raises:
@@ -206,6 +173,46 @@ class GaussianField(Field):
     def reach(self, score: float) -> float:
         """``1 / score - 1``."""
         return np.inf if score <= 0 else 1.0 / score - 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class GaussianField(GaussianValues):
+    """A normal distribution a row, with a variance in each dimension: where it is, and how surely.
+
+    A value is ``{"mean": […], "variance": […]}``, each of ``dim`` numbers and every variance
+    above 0, kept as 32-bit floats (means within ±1e9, variances from 1e-12 to 1e12). A query is
+    the same; a list of them, or `likewise.vectors.Gaussians`, is a batch.
+
+    Distance and score of a row d for a query q, with means m and variances s, in nats::
+
+        distance = KL(q || d) = 1/2 sum( s_q/s_d + (m_q - m_d)²/s_d - 1 + ln(s_d/s_q) )
+        score    = 1 / (1 + distance)
+
+    Rows are scanned, as inner products in 2 dim + 1 dimensions, and ranked by the formula itself
+    (see `likewise.index.Gaussian`): every answer is exact.
+
+    Args:
+        dim: numbers in a mean.
+
+    Raises:
+        InvalidArgument, InvalidType: ``dim`` is no positive integer.
+
+    Example:
+        >>> import likewise as lw
+        >>> col = lw.create("c.likewise", fields={"where": GaussianField(dim=2)})
+        >>> for name, variance in [("sure", [1, 1]), ("vague", [4, 4])]:
+        ...     where = {"mean": [0, 0], "variance": variance}
+        ...     _ = col.add([{"id": name, "vectors": {"where": where}}])
+        >>> found = col.search({"mean": [0, 0], "variance": [1, 1]}, using="where")
+        >>> found.ids, found.distances.round(3).tolist()
+        (['sure', 'vague'], [0.0, 0.636])
+    """
+
+    dim: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.dim is not None:
+            object.__setattr__(self, "dim", check_count("dim", self.dim))
 
 
 def _refuse_extremes(rows: Gaussians, what: str, name: Namer) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 
@@ -38,43 +38,10 @@ class SparseEncoder(Protocol):
         """Rows of such a matrix by the names of their terms."""
 
 
-@dataclass(frozen=True, slots=True)
-class SparseField(Field):
-    """Weighted terms of every row: a learned sparse vector (SPLADE), or any weights of your own.
+class SparseValues(Field):
+    """What a field of terms does; see `SparseField`."""
 
-    A value is a dict from term to weight: terms are strings or integers (``1`` is not ``"1"``),
-    one kind a row, and weights finite numbers of 0 or more, kept as 32-bit floats; a weight of 0
-    is as good as none. One row of a scipy sparse matrix is taken as its columns. A query is the
-    same, and a list of them, or a matrix of several rows, a batch; the dict ``{"id": …}`` alone
-    means a row, so put a query for the one term ``id`` in a list.
-
-    Distance and score of a row d for a query q::
-
-        distance = - sum over terms t of  q_t d_t
-        score    = s / (s + |q|²)         with s = -distance,  |q|² = sum of q_t²
-
-    so that a row that shares no term has score 0, and one like the query itself 0.5. **Only rows
-    that share a term are found**, as with ``using="lexical"``, which is for the words of texts by
-    BM25. Every answer is exact.
-
-    Args:
-        encoder: what turns texts to terms: an object such as `likewise.encode.splade.Splade`
-            (see `likewise.store.fields.SparseEncoder`), to be given to ``open`` again; or None
-            when every row brings its terms.
-        fingerprint: of the encoder that filled the field; set by the collection.
-
-    Example:
-        >>> import likewise as lw
-        >>> col = lw.create("c.likewise", fields={"terms": SparseField()})
-        >>> _ = col.add([{"id": 1, "vectors": {"terms": {"cat": 0.7, "mat": 1.5}}},
-        ...              {"id": 2, "vectors": {"terms": {"dog": 1.0}}}])
-        >>> found = col.search({"cat": 2.0, "mat": 0.5}, using="terms")
-        >>> found.ids, found.distances.round(2).tolist()
-        ([1], [-2.15])
-    """
-
-    encoder: Any = None
-    fingerprint: str | None = None
+    __slots__ = ()
 
     kind: ClassVar[str] = "sparse"
     index: ClassVar[str] = Sparse.name
@@ -82,12 +49,16 @@ class SparseField(Field):
 
     # -- settings ----------------------------------------------------------------------
 
-    def settled(self, name: str) -> SparseField:
+    def settled(self, name: str) -> Self:
         """With the fingerprint of the encoder."""
-        if self.encoder is None:
-            return SparseField()
-        encoder = self.get_encoder(self.encoder)
-        return replace(self, encoder=encoder.name, fingerprint=encoder.fingerprint)
+        own: Any = self  # a dataclass
+        encoder = None if self.encoder is None else self.get_encoder(self.encoder)
+        found: Self = replace(
+            own,
+            encoder=None if encoder is None else encoder.name,
+            fingerprint=None if encoder is None else encoder.fingerprint,
+        )
+        return found
 
     def describe(self) -> dict[str, Any]:
         """Nothing more."""
@@ -191,6 +162,45 @@ class SparseField(Field):
         s = np.maximum(-distances, 0.0)
         own = float(sum(float(weight) ** 2 for weight in query[0].values()))
         return np.asarray(s / (s + own)) if own > 0 else np.zeros(len(s))
+
+
+@dataclass(frozen=True, slots=True)
+class SparseField(SparseValues):
+    """Weighted terms of every row: a learned sparse vector (SPLADE), or any weights of your own.
+
+    A value is a dict from term to weight: terms are strings or integers (``1`` is not ``"1"``),
+    one kind a row, and weights finite numbers of 0 or more, kept as 32-bit floats; a weight of 0
+    is as good as none. One row of a scipy sparse matrix is taken as its columns. A query is the
+    same, and a list of them, or a matrix of several rows, a batch; the dict ``{"id": …}`` alone
+    means a row, so put a query for the one term ``id`` in a list.
+
+    Distance and score of a row d for a query q::
+
+        distance = - sum over terms t of  q_t d_t
+        score    = s / (s + |q|²)         with s = -distance,  |q|² = sum of q_t²
+
+    so that a row that shares no term has score 0, and one like the query itself 0.5. **Only rows
+    that share a term are found**, as with ``using="lexical"``, which is for the words of texts by
+    BM25. Every answer is exact.
+
+    Args:
+        encoder: what turns texts to terms: an object such as `likewise.encode.splade.Splade`
+            (see `likewise.store.fields.SparseEncoder`), to be given to ``open`` again; or None
+            when every row brings its terms.
+        fingerprint: of the encoder that filled the field; set by the collection.
+
+    Example:
+        >>> import likewise as lw
+        >>> col = lw.create("c.likewise", fields={"terms": SparseField()})
+        >>> _ = col.add([{"id": 1, "vectors": {"terms": {"cat": 0.7, "mat": 1.5}}},
+        ...              {"id": 2, "vectors": {"terms": {"dog": 1.0}}}])
+        >>> found = col.search({"cat": 2.0, "mat": 0.5}, using="terms")
+        >>> found.ids, found.distances.round(2).tolist()
+        ([1], [-2.15])
+    """
+
+    encoder: Any = None
+    fingerprint: str | None = None
 
 
 def _checked(value: Any, what: str, name: Namer) -> Terms:
