@@ -5,6 +5,7 @@ from __future__ import annotations
 from replications import (
     graph_insertion_order,
     hnsw_insertion_order,
+    hybrid_fusion,
     index_families,
     window_filters,
 )
@@ -17,5 +18,6 @@ REPLICATIONS: dict[str, Replication] = {
         graph_insertion_order.REPLICATION,
         index_families.REPLICATION,
         window_filters.REPLICATION,
+        hybrid_fusion.REPLICATION,
     )
 }

@@ -17,21 +17,34 @@ if TYPE_CHECKING:
     from likewise import encode, errors, explain, index, metrics
     from likewise.errors import CacheWarning, LikewiseError
     from likewise.filters import F, Filter
-    from likewise.results import Hit, Neighbours, Results, SearchInfo
-    from likewise.store import Collection, VectorField, create, open, restore
+    from likewise.results import Branch, Hit, Neighbours, Results, SearchInfo
+    from likewise.store import (
+        BagField,
+        Collection,
+        GaussianField,
+        SparseField,
+        VectorField,
+        create,
+        open,
+        restore,
+    )
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "BagField",
+    "Branch",
     "CacheWarning",
     "Collection",
     "F",
     "Filter",
+    "GaussianField",
     "Hit",
     "LikewiseError",
     "Neighbours",
     "Results",
     "SearchInfo",
+    "SparseField",
     "VectorField",
     "__version__",
     "create",
@@ -48,8 +61,17 @@ __all__ = [
 _HOMES = {
     "errors": ("CacheWarning", "LikewiseError"),
     "filters": ("F", "Filter"),
-    "results": ("Hit", "Neighbours", "Results", "SearchInfo"),
-    "store": ("Collection", "VectorField", "create", "open", "restore"),
+    "results": ("Branch", "Hit", "Neighbours", "Results", "SearchInfo"),
+    "store": (
+        "BagField",
+        "Collection",
+        "GaussianField",
+        "SparseField",
+        "VectorField",
+        "create",
+        "open",
+        "restore",
+    ),
 }
 _ROOMS = ("encode", "errors", "explain", "index", "metrics")
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -190,6 +190,25 @@ class Neighbours(Sequence[Row]):
 
 
 @dataclass(frozen=True, slots=True)
+class Branch:
+    """What one of several fused searches says of a hit.
+
+    Attributes:
+        score: in [0, 1], higher is nearer; as a search of this branch alone gives it.
+        distance: the metric itself, or minus the BM25 score of the lexical branch.
+        rank: the place in the branch's own list, from 1; None where the row is not in it.
+
+    Example:
+        >>> Branch(0.875, 0.25, 1).rank
+        1
+    """
+
+    score: float
+    distance: float
+    rank: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """One row found.
 
@@ -199,6 +218,8 @@ class Hit:
         score: in [0, 1], higher is nearer; the formula is the metric's.
         text: the row's text, or None.
         metadata: the row's metadata.
+        branches: of a fused hit, what each of the searches says of it, by the name of the field
+            (or "lexical"); else empty.
 
     Example:
         >>> hit = Hit("a", 0.25, 0.875, "hello", {"year": 2020})
@@ -211,6 +232,7 @@ class Hit:
     score: float
     text: str | None
     metadata: dict[str, Any]
+    branches: dict[str, Branch] = field(default_factory=dict)
 
 
 class Results(Sequence[Hit]):
@@ -262,7 +284,8 @@ class Results(Sequence[Hit]):
     def to_dicts(self) -> list[dict[str, Any]]:
         """One flat dict a hit: id, distance, score, text, then the metadata.
 
-        A metadata key that carries one of those four names keeps the hit's own value.
+        A fused hit has ``branches`` too: a dict of branch to its score, distance and rank. A
+        metadata key that carries one of those names gives way to the hit's own value.
 
         Example:
             >>> info = SearchInfo("exact", 1.0, 1, 0.0, 1)
@@ -277,6 +300,7 @@ class Results(Sequence[Hit]):
                 "distance": hit.distance,
                 "score": hit.score,
                 "text": hit.text,
+                **_branches(hit),
             }
             for hit in self._hits
         ]
@@ -327,3 +351,9 @@ class Results(Sequence[Hit]):
             f"Results({len(self)} hits, best {best.id!r} score {best.score:.3f}, "
             f"{self.info.strategy}, recall {self.info.recall:.3f})"
         )
+
+
+def _branches(hit: Hit) -> dict[str, Any]:
+    if not hit.branches:
+        return {}
+    return {"branches": {name: asdict(branch) for name, branch in hit.branches.items()}}

@@ -40,6 +40,10 @@ def test_an_old_collection_is_whole(kept: Path, cache: bool, tmp_path: Path) -> 
         assert collection.count("year between 2000 and 2045 and author.name = 'Ada 1'") == 16
         for name in FIELDS:
             assert collection.search({"id": 7}, k=70, using=name).info.matching == 59
+        for _ in range(2):  # from the texts, then from what was kept of them
+            found = collection.search("texts with an ä", using="lexical", k=70)
+            assert set(found.ids) == {id_ for id_, row in wanted.items() if "text" in row}
+            collection.index_text()
         collection.add([{"id": "new", "vectors": {"plain": [0, 0, 0], "turned": [1, 0, 0, 0]}}])
         collection.compact()
         assert len(collection) == 61

@@ -41,7 +41,7 @@ metadata = st.fixed_dictionaries(
         "day": st.dates(date(2020, 1, 1), date(2020, 1, 9)),
         "tags": st.lists(st.sampled_from(["x", "y"]), max_size=2),
         "deep": st.fixed_dictionaries({"flag": st.booleans()}),
-        "text": st.sampled_from(["alpha", "beta"]),
+        "text": st.sampled_from(["alpha", "beta", "alpha beta beta", "gammas", "the", ""]),
     },
 )
 # Fields that the first row always brings, so that no filter names an unknown one.
@@ -65,6 +65,7 @@ FILTERS = [
     "text = 'alpha'",
 ]
 filters = st.sampled_from(FILTERS)
+questions = st.sampled_from(["alpha", "beta alpha", "a gamma and two betas beta", "none", ""])
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -201,6 +202,51 @@ class Histories(RuleBasedStateMachine):
     def search_by_every_filter(self, k: int, field: str, writes: bool) -> None:
         for where in FILTERS:
             self.search(k, where, False, field, writes)
+
+    @rule(query=questions, k=st.sampled_from([1, 5, 1000]), where=filters, writes=st.booleans())
+    def search_words(self, query: str, k: int, where: object, writes: bool) -> None:
+        handle = self.writer if writes else self.reader
+        found = handle.search(query, k, where=where, using="lexical")
+        self.model.words_must_be(found, query, k, where)
+        assert found.info.matching == len(self.model.passing(where))
+
+    @precondition(lambda self: len(self.model))
+    @rule(
+        data=st.data(),
+        k=st.sampled_from([1, 8, 400]),
+        depth=st.sampled_from([None, 5]),
+        where=filters,
+        fuse=st.sampled_from(["rrf", "score"]),
+        using=st.sampled_from([["dense", "lexical"], ["lexical", "other", "dense"]]),
+        writes=st.booleans(),
+    )
+    def search_fused(
+        self,
+        data: st.DataObject,
+        k: int,
+        depth: int | None,
+        where: object,
+        fuse: str,
+        using: list[str],
+        writes: bool,
+    ) -> None:
+        id_ = data.draw(st.sampled_from(list(self.model.rows)))
+        text = self.model.rows[id_].get("text", "")
+        queries = {
+            name: text if name == "lexical" else self.model.vector(id_, name) for name in using
+        }
+        handle = self.writer if writes else self.reader
+        found = handle.search(
+            {"id": id_}, k, where=where, exact=True, using=using, fuse=fuse, depth=depth
+        )
+        reach = max(k, depth or 100)
+        wanted = self.model.fused(queries, where, fuse=fuse, depth=reach, without=id_)
+        wanted.must_be(found, k)
+        assert len(found) == min(k, len(wanted.branches["dense"].distances))
+
+    @rule()
+    def index_text(self) -> None:
+        self.writer.index_text()
 
     @rule(where=filters)
     def search_within(self, where: object) -> None:

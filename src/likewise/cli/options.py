@@ -18,7 +18,11 @@ Where = Annotated[
     ),
 ]
 Using = Annotated[
-    list[str] | None, typer.Option("--using", help="The field to use; may be repeated.")
+    list[str] | None,
+    typer.Option(
+        "--using",
+        help="The field to use, 'lexical' for words, or several: dense,lexical; may be repeated.",
+    ),
 ]
 
 DEFAULT_K = 10

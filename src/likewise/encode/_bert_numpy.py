@@ -86,6 +86,12 @@ class NumpyBert:
 
     def __call__(self, packed: Packed) -> Float32Array:
         """(sequences, dim) rows of length one."""
+        x = self.tokens(packed)
+        means = np.concatenate([_blocks(x, run).mean(axis=1) for run in packed.runs])
+        return np.asarray(means / np.linalg.norm(means, axis=1, keepdims=True), dtype=np.float32)
+
+    def tokens(self, packed: Packed) -> Float32Array:
+        """(tokens, dim) what the last layer makes of each token, of any length."""
         x = embed(self.weights, packed)
         x = self._normalise(x, "embeddings.LayerNorm")
         for layer in range(self.layers):
@@ -98,8 +104,7 @@ class NumpyBert:
             inner = self._linear(inner, f"{name}.output.dense")
             inner += x
             x = self._normalise(inner, f"{name}.output.LayerNorm")
-        means = np.concatenate([_blocks(x, run).mean(axis=1) for run in packed.runs])
-        return np.asarray(means / np.linalg.norm(means, axis=1, keepdims=True), dtype=np.float32)
+        return x
 
     def _linear(self, x: Float32Array, name: str) -> Float32Array:
         y: Float32Array = x @ self.weights[f"{name}.weight"].T

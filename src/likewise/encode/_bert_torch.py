@@ -46,6 +46,14 @@ class TorchBert:
             unit = torch.nn.functional.normalize(means, dim=1)
         return np.asarray(unit.numpy(), dtype=np.float32)
 
+    def tokens(self, packed: Packed) -> Float32Array:
+        """(tokens, dim) what the last layer makes of each token, of any length."""
+        import torch
+
+        with torch.inference_mode():
+            x = self._forward(torch.from_numpy(embed(self.arrays, packed)), packed.runs)
+        return np.asarray(x.numpy(), dtype=np.float32)
+
     def _forward(self, x: torch.Tensor, runs: list[Run]) -> torch.Tensor:
         from torch.nn.functional import gelu
 

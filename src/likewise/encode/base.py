@@ -56,8 +56,7 @@ class Encoder(ABC):
         The name, a colon, and 16 hexadecimal digits of the SHA-256 of all that the vectors
         depend on. A collection keeps it, and refuses another encoder.
         """
-        digest = hashlib.sha256(self._identity())
-        return f"{self.name}:{digest.hexdigest()[:16]}"
+        return fingerprint_of(self.name, self._identity())
 
     def encode(self, texts: Sequence[str], *, progress: Progress | None = None) -> Float32Array:
         """The vectors of ``texts``, one row a text, in the order given.
@@ -86,7 +85,7 @@ class Encoder(ABC):
         if not checked:
             vectors = np.empty((0, self.dim), dtype=np.float32)
         else:
-            vectors = self._encode(checked, progress or _silent)
+            vectors = self._encode(checked, progress or silent)
         if progress is not None:
             progress(len(checked), len(checked))
         return vectors
@@ -100,7 +99,7 @@ class Encoder(ABC):
             (256,)
         """
         if not isinstance(text, str):
-            raise InvalidType(f"a query must be a str; got {_describe(text)}")
+            raise InvalidType(f"a query must be a str; got {describe(text)}")
         check_texts([text], what="the query")
         return self._encode_query(text)
 
@@ -114,15 +113,23 @@ class Encoder(ABC):
 
     def _encode_query(self, text: str) -> Float32Array:
         """One checked text; encoders that mark questions in another way override this."""
-        row: Float32Array = self._encode([text], _silent)[0]
+        row: Float32Array = self._encode([text], silent)[0]
         return row
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(dim={self.dim})"
 
 
-def check_texts(texts: Any, *, what: str | None = None) -> list[str]:
-    """``texts`` as a list of strings that can be encoded, or the error naming the row."""
+def fingerprint_of(name: str, identity: bytes) -> str:
+    """``name``, a colon, and 16 hexadecimal digits of the SHA-256 of ``identity``."""
+    return f"{name}:{hashlib.sha256(identity).hexdigest()[:16]}"
+
+
+def check_texts(texts: Any, *, what: str | None = None, blank: bool = False) -> list[str]:
+    """``texts`` as a list of strings that can be encoded, or the error naming the row.
+
+    ``blank`` allows texts without a character, which have no direction but can have no terms.
+    """
     if isinstance(texts, (str, bytes)):
         raise InvalidType(
             f"texts must be a list of strings; got one {type(texts).__name__}; "
@@ -131,13 +138,13 @@ def check_texts(texts: Any, *, what: str | None = None) -> list[str]:
     try:
         checked = list(texts)
     except TypeError:
-        raise InvalidType(f"texts must be a list of strings; got {_describe(texts)}") from None
+        raise InvalidType(f"texts must be a list of strings; got {describe(texts)}") from None
     for row, text in enumerate(checked):
         if not isinstance(text, str):
             raise InvalidType(
-                f"{what or f'row {row}'} must be a str to encode; got {_describe(text)}"
+                f"{what or f'row {row}'} must be a str to encode; got {describe(text)}"
             )
-        if not text or text.isspace():
+        if not blank and (not text or text.isspace()):
             raise InvalidRow(
                 f"{what or f'row {row}'}: expected a text to encode; got "
                 f"{'only white space' if text else 'an empty one'}; "
@@ -158,10 +165,10 @@ def _refuse_surrogates(text: str, what: str) -> None:
         ) from None
 
 
-def _describe(value: object) -> str:
+def describe(value: object) -> str:
     shown = repr(value)
     return f"{shown if len(shown) <= 40 else shown[:37] + '...'} of type {type(value).__name__}"
 
 
-def _silent(done: int, total: int) -> None:
+def silent(done: int, total: int) -> None:
     """Nobody asked for progress."""

@@ -10,14 +10,15 @@ from __future__ import annotations
 import importlib.util
 import json
 import sys
-from functools import cached_property
+from collections.abc import Callable, Iterator
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from likewise._arguments import suggest_arguments
-from likewise.encode._bert_numpy import NumpyBert, chunks, pack
+from likewise.encode._bert_numpy import NumpyBert, Packed, chunks, pack
 from likewise.encode._weights import map_weights, weights_identity
 from likewise.encode._workers import map_on_all_cores
 from likewise.encode.base import Encoder, Float32Array, Progress
@@ -92,6 +93,21 @@ class MiniLM(Encoder):
 
     def _encode(self, texts: list[str], progress: Progress) -> Float32Array:
         vectors = np.empty((len(texts), self.dim), dtype=np.float32)
+        for rows, _, found in self.passes(texts, progress, lambda model, packed: model(packed)):
+            vectors[rows] = found
+        return vectors
+
+    def passes(
+        self,
+        texts: list[str],
+        progress: Progress,
+        run: Callable[[NumpyBert | TorchBert, Packed], Float32Array],
+    ) -> Iterator[tuple[list[int], Packed, Float32Array]]:
+        """``run(model, packed)`` for a few checked texts of like length at a time.
+
+        Yields which texts they were, in the order in which they are packed; their tokens; and
+        what came of it.
+        """
         for start in range(0, len(texts), TEXTS_AT_ONCE):
             part = texts[start : start + TEXTS_AT_ONCE]
             tokens = [encoding.ids for encoding in self._tokenizer.encode_batch(part)]
@@ -102,14 +118,12 @@ class MiniLM(Encoder):
                 order[chunk] for chunk in chunks([len(tokens[i]) for i in order], TOKENS_AT_ONCE)
             ]
             work = [pack([tokens[i] for i in rows]) for rows in parts]
+            passed = map_on_all_cores(partial(run, model), work, backend=backend)
             done = start
-            for rows, found in zip(
-                parts, map_on_all_cores(model, work, backend=backend), strict=True
-            ):
-                vectors[[start + i for i in rows]] = found
+            for rows, packed, found in zip(parts, work, passed, strict=True):
+                yield [start + i for i in rows], packed, found
                 done += len(rows)
                 progress(done, len(texts))
-        return vectors
 
     def _choose(self, tokens: int) -> str:
         if self.backend != "auto":

@@ -194,14 +194,19 @@ def _turn(kind: str, placed: Float32Array, seed: int) -> Float32Array | None:
         normal = np.random.default_rng(seed).standard_normal((width, width))
         return np.linalg.qr(normal)[0].astype(np.float32)
     if kind == "learned":
-        module = faiss()
-        matrix = module.OPQMatrix(width, width // 4)
-        matrix.niter, matrix.niter_pq, matrix.niter_pq_0 = ROUNDS, 4, ROUNDS
-        quantizer = module.ProductQuantizer(width, width // 4, 4)  # a coarser one learns quicker
-        quantizer.cp.min_points_per_centroid = 1
-        quantizer.cp.seed = seed % 2**31
-        matrix.pq = quantizer
-        matrix.train(placed[:ROTATION_ROWS])
-        turn: Float32Array = module.vector_to_array(matrix.A).reshape(width, width).copy()
-        return turn
+        return learned_turn(placed, width // 4, seed)
     return None
+
+
+def learned_turn(placed: Float32Array, parts: int, seed: int) -> Float32Array:
+    """(width, width) the rotation after which product codes of ``parts`` parts lose the least."""
+    module, width = faiss(), placed.shape[1]
+    matrix = module.OPQMatrix(width, parts)
+    matrix.niter, matrix.niter_pq, matrix.niter_pq_0 = ROUNDS, 4, ROUNDS
+    quantizer = module.ProductQuantizer(width, parts, 4)  # a coarser one learns quicker
+    quantizer.cp.min_points_per_centroid = 1
+    quantizer.cp.seed = seed % 2**31
+    matrix.pq = quantizer
+    matrix.train(placed[:ROTATION_ROWS])
+    turn: Float32Array = module.vector_to_array(matrix.A).reshape(width, width).copy()
+    return turn

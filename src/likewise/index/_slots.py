@@ -95,6 +95,14 @@ class Slots:
             new._positions = self.positions[keep]
         return new
 
+    def copy(self) -> Slots:
+        """The same slots, which change apart from these."""
+        new = Slots(0)
+        new.count, new.deleted, new.next_position = self.count, self.deleted, self.next_position
+        new._alive = self.alive.copy()
+        new._positions = None if self._positions is None else self.positions.copy()
+        return new
+
     # -- translation -------------------------------------------------------------------
 
     def to_positions(self, slots: IdArray) -> IdArray:

@@ -1,7 +1,8 @@
 """Rows as JSON and back, with nothing lost: dates get a tag, vectors become lists of numbers.
 
 JSON has no dates, so ``{"$date": "2024-05-01"}`` and ``{"$datetime": "2024-05-01T12:00:00"}``
-stand for them. An object of the user's own that happens to look like a tag is written
+stand for them; so does ``{"$terms": [[7, 0.5]]}`` for a sparse vector whose terms are integers,
+which are no keys of JSON. An object of the user's own that happens to look like a tag is written
 with one more ``$`` and loses it again when read.
 """
 
@@ -18,7 +19,7 @@ import numpy as np
 
 from likewise.errors import InvalidMetadata
 
-_TAG = re.compile(r"\$+(date|datetime|float32)")
+_TAG = re.compile(r"\$+(date|datetime|float32|terms)")
 
 
 def dump_row(row: Mapping[str, Any], *, packed: bool = False) -> str:
@@ -100,6 +101,8 @@ def readable(value: Any) -> Any:
 
 
 def _plain(value: Any, packed: bool) -> Any:
+    if isinstance(value, Mapping) and value and all(type(key) is int for key in value):
+        return {"$terms": [[key, _plain(inner, packed)] for key, inner in value.items()]}
     if isinstance(value, Mapping):
         return _escaped({key: _plain(inner, packed) for key, inner in value.items()})
     if isinstance(value, (list, tuple)):
@@ -137,17 +140,30 @@ def _untag(mapping: dict[str, Any]) -> Any:
     try:
         return _DECODERS[key](inner)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{key} expects ISO text such as '2024-05-01'; got {inner!r}") from error
+        raise ValueError(f"{key} expects {_EXPECTED[key]}; got {inner!r}") from error
 
 
 def _float32(text: str) -> np.ndarray[Any, np.dtype[np.float32]]:
     return np.frombuffer(base64.b64decode(text, validate=True), dtype="<f4").astype(np.float32)
 
 
+def _terms(pairs: Any) -> dict[int, float]:
+    return dict(pairs)
+
+
 _DECODERS: dict[str, Callable[[str], Any]] = {
     "$date": dt.date.fromisoformat,
     "$datetime": dt.datetime.fromisoformat,
     "$float32": _float32,
+    "$terms": _terms,
+}
+
+
+_EXPECTED = {
+    "$date": "ISO text such as '2024-05-01'",
+    "$datetime": "ISO text such as '2024-05-01'",
+    "$float32": "base64 text",
+    "$terms": "pairs of a term and its weight",
 }
 
 

@@ -19,7 +19,8 @@ from likewise.encode import Encoder
 from likewise.errors import DuplicateId, InvalidRow, InvalidType
 from likewise.metrics import resolve
 from likewise.store import metadata
-from likewise.store.settings import Settings, VectorField
+from likewise.store.fields import Field
+from likewise.store.settings import AnyField, Settings, VectorField
 from likewise.vectors import Float32Array, as_dense, to_bytes
 
 Id = str | int
@@ -38,8 +39,8 @@ class Batch:
         ids: one a row.
         texts: the texts, or None.
         metadata: JSON texts.
-        given: bit i is set where the row itself brought the i-th vector field.
-        vectors: per field (n, dim) float32.
+        given: bit i is set where the row itself brought the i-th field.
+        vectors: per field (n, dim) float32, or n values as bytes.
         paths: every metadata path that occurs.
     """
 
@@ -47,7 +48,7 @@ class Batch:
     texts: list[str | None]
     metadata: list[str]
     given: list[int]
-    vectors: list[Float32Array]
+    vectors: list[Float32Array | list[bytes]]
     paths: set[str]
 
     def __len__(self) -> int:
@@ -65,7 +66,7 @@ class Batch:
     def checksums(self) -> list[int]:
         """CRC-32 of everything a row keeps, by which `check` finds a flipped bit."""
         return [
-            row_checksum(id_, text, meta, [vectors[i].data for vectors in self.vectors])
+            row_checksum(id_, text, meta, [memoryview(vectors[i]) for vectors in self.vectors])
             for i, (id_, text, meta) in enumerate(
                 zip(self.ids, self.texts, self.metadata, strict=True)
             )
@@ -130,7 +131,7 @@ def check_id(value: Any, where: str) -> Id:
 def prepare(
     rows: Any,
     settings: Settings,
-    encoders: Mapping[str, Callable[[], Encoder | None]],
+    encoders: Mapping[str, Callable[[], Any]],
     name: str,
     progress: Callable[[int, int], None] | None = None,
 ) -> Batch:
@@ -139,7 +140,7 @@ def prepare(
     Args:
         rows: see `as_rows`.
         settings: of the collection.
-        encoders: per vector field, what gets its encoder when a text must be encoded.
+        encoders: per field, what gets its encoder when a text must be encoded.
         name: of the collection, for messages.
         progress: called with (done, total) while texts are encoded.
 
@@ -159,21 +160,28 @@ def prepare(
         for i, value in enumerate(column):
             batch.given[i] |= (value is not None) << position
         where = f"{collection}, field {field!r}"
-        vectors, missing = _brought(column, batch.texts, names, spec, where)
-        batch.vectors.append(vectors)
+        missing = [i for i, value in enumerate(column) if value is None]
+        for i in missing:
+            _require_encodable(batch.texts[i], spec, f"{where}: {names[i]}")
+        if isinstance(spec, Field):
+            batch.vectors.append(_values(column, names, spec, where))
+        else:
+            batch.vectors.append(_brought(column, missing, names, spec, where))
         to_encode.append(missing)
     # Only now, when nothing else can be wrong, the long part.
-    for i, field in enumerate(settings.fields):
+    for i, (field, spec) in enumerate(settings.fields.items()):
         encoder = encoders[field]() if to_encode[i] else None
-        if encoder is not None:
-            batch.vectors[i][to_encode[i]] = _encoded(
-                encoder,
-                batch.texts,
-                names,
-                to_encode[i],
-                settings.fields[field],
-                progress,
-                collection,
+        if encoder is None:
+            continue
+        made = batch.vectors[i]
+        if isinstance(spec, Field):
+            where = f"{collection}, field {field!r}"
+            blobs = _made(encoder, batch.texts, names, to_encode[i], spec, progress, where)
+            for place, blob in zip(to_encode[i], blobs, strict=True):
+                made[place] = blob
+        else:
+            made[to_encode[i]] = _encoded(  # type: ignore[call-overload]
+                encoder, batch.texts, names, to_encode[i], spec, progress, collection
             )
     return batch
 
@@ -216,6 +224,40 @@ def _encoded(
         what=f"{collection}, encoder {encoder.name}",
         name=lambda i: f"the vector it made of {names[rows[i]]}",
     )
+
+
+def _values(values: list[Any], names: Sequence[str], field: Field, where: str) -> list[bytes]:
+    """What rows bring for a field of other values, as bytes; nothing where a text is encoded."""
+    brought = [i for i, value in enumerate(values) if value is not None]
+    read = field.read([values[i] for i in brought], where, lambda i: names[brought[i]])
+    column = [b""] * len(values)
+    for i, blob in zip(brought, read, strict=True):
+        column[i] = blob
+    return column
+
+
+def _made(
+    encoder: Any,
+    texts: Sequence[str | None],
+    names: Sequence[str],
+    rows: list[int],
+    field: Field,
+    progress: Callable[[int, int], None] | None,
+    where: str,
+) -> list[bytes]:
+    """The values of the texts of ``rows`` as bytes; an encoder's word is checked like a user's."""
+    asked = [str(texts[row]) for row in rows]
+    try:
+        values = field.encode(encoder, asked, progress)
+    except InvalidRow:
+        for row, text in zip(rows, asked, strict=True):  # which of them is it?
+            try:
+                field.encode(encoder, [text], None)
+            except InvalidRow as error:
+                raise type(error)(f"{where}: {names[row]}: {error}") from error
+        raise
+    what = f"{where}, encoder {field.encoder_name}"
+    return field.read(values, what, lambda i: f"what it made of {names[rows[i]]}")
 
 
 def _check_text(text: Any, where: str) -> str | None:
@@ -278,15 +320,12 @@ def _field_values(
 
 def _brought(
     values: list[Any],
-    texts: Sequence[str | None],
+    missing: list[int],
     names: Sequence[str],
     field: VectorField,
     where: str,
-) -> tuple[Float32Array, list[int]]:
-    """The vectors that rows bring, checked, and the rows whose text must be encoded."""
-    missing = [i for i, value in enumerate(values) if value is None]
-    for i in missing:
-        _require_encodable(texts[i], field, f"{where}: {names[i]}")
+) -> Float32Array:
+    """The vectors that rows bring, checked; those of ``missing`` rows are to be encoded."""
     brought = [i for i, value in enumerate(values) if value is not None]
     vectors = np.empty((len(values), field.dim or 0), dtype=np.float32)
     if brought:
@@ -299,9 +338,9 @@ def _brought(
             expects=f"encoder {field.encoder_name}" if field.encoder else "",
         )
         if not missing:
-            return checked, missing
+            return checked
         vectors[brought] = checked
-    return vectors, missing
+    return vectors
 
 
 def _flat(values: list[Any], names: list[str], where: str) -> list[Any]:
@@ -320,15 +359,22 @@ def _flat(values: list[Any], names: list[str], where: str) -> list[Any]:
     return arrays
 
 
-def _require_encodable(text: str | None, field: VectorField, row: str) -> None:
+def _require_encodable(text: str | None, field: AnyField, row: str) -> None:
     if field.encoder is None:
-        raise InvalidRow(f"{row} brings no vector, and the field has no encoder for its text")
+        raise InvalidRow(
+            f"{row} brings no {_wanted(field)}, and the field has no encoder for its text"
+        )
     if text is None or not text.strip():
         raise InvalidRow(
-            f"{row} brings neither a vector nor a text for encoder {field.encoder_name}"
+            f"{row} brings neither a {_wanted(field)} nor a text for encoder {field.encoder_name}"
         )
 
 
+def _wanted(field: AnyField) -> str:
+    return f"{field.kind} value" if isinstance(field, Field) else "vector"
+
+
 def blobs(batch: Batch, position: int) -> list[bytes]:
-    """The bytes of one vector field, a row each."""
-    return [to_bytes(row) for row in batch.vectors[position]]
+    """The bytes of one field, a row each."""
+    column = batch.vectors[position]
+    return column if isinstance(column, list) else [to_bytes(row) for row in column]

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from likewise.encode import Encoder
 from likewise.errors import EncoderMismatch, UnknownField
 from likewise.index import Graph, Window
+from likewise.store.field_kinds import field_kinds
+from likewise.store.fields import Field
+from likewise.store.kinds import KINDS
 from likewise.store.maintenance import directory_bytes
-from likewise.store.schema import FORMAT
+from likewise.store.schema import format_of
 from likewise.store.segments import Segment
-from likewise.store.settings import Settings, VectorField
+from likewise.store.settings import LEXICAL, AnyField, Settings
 from likewise.store.view import View, ViewKeeper, read_settings
 from likewise.store.writing import commit_number
 
@@ -24,13 +27,15 @@ def describe(path: Path, view: View, connection: sqlite3.Connection) -> dict[str
     return {
         "name": path.name,
         "path": str(path),
-        "format": FORMAT,
+        "format": format_of(view.settings),
         "rows": view.live,
         "bytes": directory_bytes(path),
         "default_recall": view.settings.recall,
         "log_queries": view.settings.log_queries,
         "fields": {
-            name: {
+            name: field.to_dict()
+            if isinstance(field, Field)
+            else {
                 "dim": field.dim,
                 "metric": field.metric,
                 "encoder": field.encoder_name,
@@ -45,18 +50,24 @@ def describe(path: Path, view: View, connection: sqlite3.Connection) -> dict[str
             }
             for name in known
         },
-        "segments": [_segment(segment) for segment in view.segments],
+        "lexical": {"language": view.settings.language, "kept": LEXICAL in view.settings.kept},
+        "segments": [_segment(segment, view.settings) for segment in view.segments],
         "tail_rows": len(view.tail),
         "recall": _curves(view),
     }
 
 
-def _segment(segment: Segment) -> dict[str, Any]:
+def _segment(segment: Segment, settings: Settings) -> dict[str, Any]:
     return {
         "number": segment.entry.number,
         "rows": len(segment),
         "bytes": sum(segment.entry.files.values()),
-        "indexes": {name: index.name for name, index in segment.indexes.items()},
+        "indexes": {name: index.name for name, index in segment.indexes.items()}
+        | {
+            name: kind.field.index
+            for name, kind in field_kinds(settings).items()
+            if kind.name in segment.derived.mapped
+        },
         "graphs": {
             name: {"codes": index.codes, "degree": index.degree, "bytes": index.nbytes}
             for name, index in segment.indexes.items()
@@ -69,6 +80,7 @@ def _segment(segment: Segment) -> dict[str, Any]:
             }
             for path, windows in segment.windows.items()
         },
+        "derived": sorted(name for name in segment.derived.mapped if name in KINDS),
         "damaged": list(segment.damaged),
     }
 
@@ -82,7 +94,7 @@ def _curves(view: View) -> dict[str, list[dict[str, Any]]]:
             if isinstance(index := segment.indexes[name], Graph | Window)
             and index.curve is not None
         ]
-        for name in view.settings.fields
+        for name in view.settings.dense
     }
 
 
@@ -124,6 +136,21 @@ def add_indexed_field(
         _save(connection, changed)
 
 
+def keep_kinds(connection: sqlite3.Connection, kinds: Iterable[str]) -> None:
+    """Note in the settings that these kinds are kept in the cache (inside a transaction)."""
+    settings = read_settings(connection)
+    kept = tuple(sorted({*settings.kept, *kinds}))
+    if kept != settings.kept:
+        _save(connection, replace(settings, kept=kept))
+
+
+def set_language(connection: sqlite3.Connection, language: str | None) -> None:
+    """Take texts apart as those of ``language`` from now on (inside a transaction)."""
+    settings = read_settings(connection)
+    if language != settings.language:
+        _save(connection, replace(settings, language=language))
+
+
 def set_query_logging(connection: sqlite3.Connection, enabled: bool) -> None:
     """Switch the log on or off; off also empties it (inside a transaction)."""
     _save(connection, replace(read_settings(connection), log_queries=enabled))
@@ -136,7 +163,7 @@ def _save(connection: sqlite3.Connection, settings: Settings) -> None:
     commit_number(connection)
 
 
-def check_fingerprint(encoder: Encoder, spec: VectorField, field: str, name: str) -> None:
+def check_fingerprint(encoder: Any, spec: AnyField, field: str, name: str) -> None:
     """Refuse an encoder that is not the one that filled the field.
 
     Raises:

@@ -22,7 +22,7 @@ from likewise.store.manifest import read_manifest, write_manifest
 from likewise.store.reports import Finding
 from likewise.store.schema import new_identity, vector_table
 from likewise.store.segments import Segment
-from likewise.store.settings import Settings
+from likewise.store.settings import AnyField, Settings, VectorField
 from likewise.store.view import View, read_state
 
 CACHE = "cache"
@@ -73,10 +73,9 @@ def _check_row(
     known: set[str],
 ) -> Iterator[Finding]:
     where = f"id {id_!r}"
-    sizes = {name: 4 * (field.dim or 0) for name, field in settings.fields.items()}
-    for (name, size), vector in zip(sizes.items(), vectors, strict=True):
-        if vector is None or len(vector) != size:
-            found = "no vector" if vector is None else f"{len(vector)} bytes of {size}"
+    for (name, field), vector in zip(settings.fields.items(), vectors, strict=True):
+        found = _unfit(field, vector)
+        if found:
             yield Finding("vector_missing", f"{where}: field {name!r} has {found}", "error", where)
     if row_checksum(id_, text, meta, [v for v in vectors if v is not None]) != crc:
         yield Finding(
@@ -88,6 +87,20 @@ def _check_row(
         yield Finding(
             "unknown_field", f"{where}: field {min(unknown)!r} is not on record", "error", where
         )
+
+
+def _unfit(field: AnyField, blob: bytes | None) -> str:
+    """What is wrong with the bytes of a value; empty when nothing is."""
+    if blob is None:
+        return "no vector"
+    if isinstance(field, VectorField):
+        size = 4 * (field.dim or 0)
+        return "" if len(blob) == size else f"{len(blob)} bytes of {size}"
+    try:
+        field.value(blob)
+    except ValueError as error:
+        return f"bytes that are no {field.kind} ({error})"
+    return ""
 
 
 def _check_orphans(connection: sqlite3.Connection, settings: Settings) -> Iterator[Finding]:
@@ -174,7 +187,8 @@ def _compare(view: View, number: int, connection: sqlite3.Connection) -> Iterato
     part, segment = next((i, s) for i, s in enumerate(view.segments) if s.entry.number == number)
     alive = view.alive[part]
     mask = np.ones(len(segment), dtype=np.bool_) if alive is None else alive
-    for position, name in enumerate(view.settings.fields):
+    for name in view.settings.dense:
+        position = view.settings.position(name)
         vectors = segment.vectors(name)
         wrong, seen = 0, 0
         cursor = connection.execute(

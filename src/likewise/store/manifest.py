@@ -33,6 +33,7 @@ class SegmentEntry:
         indexes: vector field to file name.
         windows: metadata path to vector field to file name; the first window of a vector field
             is its index too, one file under two names.
+        derived: what else is derived of the rows: kind to its identity and file name.
     """
 
     number: int
@@ -44,6 +45,7 @@ class SegmentEntry:
     columns: dict[str, str]
     indexes: dict[str, str]
     windows: dict[str, dict[str, str]] = field(default_factory=dict)
+    derived: dict[str, list[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ def measure_recall(
     """Ask ``count`` queries twice; see `Collection.recall`."""
     if not all(segment.graphless for segment in view.segments):
         load_now()  # or the usual search would scan, and there would be nothing to measure
-    dim = view.settings.fields[field].dim or 0
+    dim = view.settings.dense[field].dim or 0
     logged = logged_queries(connection, field, dim)[-count:]
     rows = _drawn_rows(connection, view, count - len(logged) // 2 if len(logged) else count)
     queries: list[tuple[Float32Array, Selected]] = []

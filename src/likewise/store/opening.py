@@ -7,10 +7,11 @@ import shutil
 import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from likewise._arguments import check_number, suggest_arguments
 from likewise._arrays import sync_directory
-from likewise.encode import Encoder, get_encoder
+from likewise.encode import Encoder
 from likewise.errors import (
     CollectionExists,
     CollectionNotFound,
@@ -25,8 +26,11 @@ from likewise.store.database import FILE_NAME, Database, new_database
 from likewise.store.describe import check_fingerprint
 from likewise.store.maintenance import CACHE
 from likewise.store.schema import create_tables
-from likewise.store.settings import Settings, VectorField, make_settings
+from likewise.store.settings import AnyField, Settings, make_settings
 from likewise.store.view import read_settings
+
+#: An encoder, given itself or by its name, or one a field; each kind of field has its own.
+Encoders = Any
 
 #: Seconds that a second writer waits for the first.
 TIMEOUT = 5.0
@@ -39,10 +43,11 @@ def create(
     encoder: str | Encoder | None = None,
     dim: int | None = None,
     metric: str | None = None,
-    fields: Mapping[str, VectorField] | None = None,
+    fields: Mapping[str, AnyField] | None = None,
     recall: float = 0.95,
     log_queries: bool = False,
     random_state: int = 0,
+    language: str | None = "english",
     timeout: float = TIMEOUT,
     costs: CostModel | None = None,
 ) -> Collection:
@@ -53,11 +58,14 @@ def create(
         encoder: turns texts to vectors: a name such as ``"minilm"``, or an `Encoder`.
         dim: numbers a vector has, when rows bring vectors themselves.
         metric: see `likewise.metrics`; the encoder's own, or cosine, when left out.
-        fields: the long form: several named `VectorField`. The short form makes one, "dense".
+        fields: the long form: several named `VectorField`, `SparseField`, `BagField` or
+            `GaussianField`. The short form makes one `VectorField`, "dense".
         recall: the share of the true neighbours that a search aims at when it is not told.
         log_queries: keep the vectors of recent queries (the last 256 a field), to measure
             recall with them too. `compact` forgets them.
         random_state: seeds the graphs.
+        language: of the texts, for ``using="lexical"``: a name of `likewise.encode.terms`, or
+            None to cut no word to its stem. `Collection.index_text` changes it.
         timeout: seconds to wait for another process that writes.
         costs: the planner's constants; None has them measured on this machine when a graph
             is built, and keeps them with it.
@@ -86,6 +94,7 @@ def create(
         recall=recall,
         log_queries=log_queries,
         random_state=random_state,
+        language=language,
     )
     seconds = check_number("timeout", timeout)
     _check_costs(costs)
@@ -99,7 +108,7 @@ def open(
     path: str | os.PathLike[str],
     *,
     read_only: bool = False,
-    encoder: str | Encoder | Mapping[str, str | Encoder] | None = None,
+    encoder: Encoders = None,
     timeout: float = TIMEOUT,
     costs: CostModel | None = None,
 ) -> Collection:
@@ -210,9 +219,7 @@ def _lay_out(path: Path, settings: Settings) -> None:
         raise
 
 
-def _instances(
-    encoder: str | Encoder | None, fields: Mapping[str, VectorField] | None
-) -> Mapping[str, str | Encoder] | str | Encoder | None:
+def _instances(encoder: str | Encoder | None, fields: Mapping[str, AnyField] | None) -> Encoders:
     if fields is None:
         return encoder
     return {name: field.encoder for name, field in fields.items() if field.encoder is not None}
@@ -222,7 +229,7 @@ def _collection(
     path: Path,
     read_only: bool,
     timeout: float,
-    encoder: str | Encoder | Mapping[str, str | Encoder] | None,
+    encoder: Encoders,
     costs: CostModel | None,
 ) -> Collection:
     _check_costs(costs)
@@ -242,20 +249,18 @@ def _check_costs(costs: object) -> None:
         raise InvalidType(f"costs must be a CostModel or None; got {type(costs).__name__}")
 
 
-def _checked_encoders(
-    encoder: str | Encoder | Mapping[str, str | Encoder] | None, settings: Settings, name: str
-) -> dict[str, Encoder]:
+def _checked_encoders(encoder: Encoders, settings: Settings, name: str) -> dict[str, Any]:
     if encoder is None:
         return {}
     if not isinstance(encoder, Mapping):
         encoder = {settings.default_field: encoder}
-    checked = {}
+    checked: dict[str, Any] = {}
     for field, given in encoder.items():
         if field not in settings.fields:
             raise EncoderMismatch(
                 f"collection {name!r} has no vector field {field!r}; "
                 f"there are {', '.join(settings.fields)}"
             )
-        checked[field] = get_encoder(given)
+        checked[field] = settings.fields[field].get_encoder(given)
         check_fingerprint(checked[field], settings.fields[field], field, name)
     return checked

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
-from likewise.metrics import resolve
-from likewise.results import Hit, Row
+from likewise.results import Hit
 from likewise.store import metadata
 from likewise.store.batch import Id
 from likewise.store.database import Database, damaged
+from likewise.store.fields import Field
+from likewise.store.retrieving import Ranking
 from likewise.store.schema import vector_table
-from likewise.store.settings import Settings, VectorField
+from likewise.store.settings import Settings
 from likewise.store.view import read_settings
 from likewise.store.writing import chunks, marks
 from likewise.vectors import from_bytes
@@ -44,31 +43,28 @@ def walk(database: Database, batch: int, vectors: bool) -> Iterator[dict[str, An
             yield _as_row(record, settings, vectors)
 
 
-def fetch_hits(
-    connection: sqlite3.Connection, found: Sequence[Row], field: VectorField
-) -> list[list[Hit]]:
+def fetch_hits(connection: sqlite3.Connection, rankings: Sequence[Ranking]) -> list[list[Hit]]:
     """The hits of each query, in order."""
-    wanted = list({int(row) for query in found for row in query.ids})
+    wanted = list({row for ranking in rankings for row in ranking.rows.tolist()})
     records: dict[int, tuple[Id, str | None, str]] = {}
     for chunk in chunks(wanted):
         for row, id_, text, meta in connection.execute(
             f"SELECT row, id, text, metadata FROM rows WHERE row IN ({marks(chunk)})", chunk
         ):
             records[row] = (id_, text, meta)
-    score = resolve(field.metric or "cosine").score
-    answers = []
-    for query in found:
-        scores = score(query.distances).tolist()
-        hits = []
-        for row, distance, value in zip(
-            query.ids.tolist(), query.distances.tolist(), scores, strict=True
-        ):
-            if row not in records:
-                raise damaged(f"row {row} is in the index, and not in the table")
-            id_, text, meta = records[row]
-            hits.append(Hit(id_, distance, value, text, metadata.decode(meta)))
-        answers.append(hits)
-    return answers
+    return [list(_hits(ranking, records)) for ranking in rankings]
+
+
+def _hits(ranking: Ranking, records: Mapping[int, tuple[Id, str | None, str]]) -> Iterator[Hit]:
+    rows, scores = ranking.rows.tolist(), ranking.scores.tolist()
+    fused = ranking.distances is None
+    distances = [None] * len(rows) if ranking.distances is None else ranking.distances.tolist()
+    for i, (row, distance, score) in enumerate(zip(rows, distances, scores, strict=True)):
+        if row not in records:
+            raise damaged(f"row {row} is in the index, and not in the table")
+        id_, text, meta = records[row]
+        branches = ranking.branches[i] if fused else {}
+        yield Hit(id_, distance, score, text, metadata.decode(meta), branches)
 
 
 def _select(settings: Settings, condition: str) -> str:
@@ -84,14 +80,16 @@ def _as_row(record: Sequence[Any], settings: Settings, vectors: bool) -> dict[st
     if text is not None:
         row["text"] = text
     found = {
-        name: from_bytes([blob], field.dim or 0)[0]
+        name: field.value(blob)
+        if isinstance(field, Field)
+        else from_bytes([blob], field.dim or 0)[0]
         for position, ((name, field), blob) in enumerate(
             zip(settings.fields.items(), blobs, strict=True)
         )
         if vectors or given >> position & 1
     }
     if len(settings.fields) == 1:
-        row.update(("vector", np.asarray(vector)) for vector in found.values())
+        row.update(("vector", vector) for vector in found.values())
     elif found:
         row["vectors"] = found
     row.update(metadata.decode(meta))

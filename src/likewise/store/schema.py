@@ -12,8 +12,11 @@ import uuid
 
 from likewise.store.settings import Settings
 
-#: Raised by one whenever an older Likewise could no longer read the file.
-FORMAT = 1
+#: The newest there is; raised by one whenever an older Likewise could no longer read a file.
+FORMAT = 2
+
+#: What collections of dense vectors alone have: every Likewise reads them.
+FIRST_FORMAT = 1
 
 #: "LKWS", so that ``file`` and a careful open can tell whose database it is.
 APPLICATION_ID = 0x4C4B5753
@@ -55,6 +58,11 @@ def vector_table(position: int) -> str:
     return f"vectors_{position}"
 
 
+def format_of(settings: Settings) -> int:
+    """The least format that can hold such a collection; 2 has fields of other values."""
+    return FORMAT if settings.others else FIRST_FORMAT
+
+
 def create_tables(connection: sqlite3.Connection, settings: Settings) -> None:
     """Lay out an empty database (inside the caller's transaction)."""
     for statement in TABLES.split(";"):
@@ -67,5 +75,5 @@ def create_tables(connection: sqlite3.Connection, settings: Settings) -> None:
     connection.execute(
         "INSERT INTO state VALUES (1, ?, 0, 0, 0, 0, ?)", (new_identity(), settings.dumps())
     )
-    connection.execute(f"PRAGMA user_version = {FORMAT}")
+    connection.execute(f"PRAGMA user_version = {format_of(settings)}")
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")

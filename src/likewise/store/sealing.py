@@ -31,9 +31,11 @@ from likewise.index import CostModel, Index, _compiled
 from likewise.store.building import Built, build_graph, build_scan
 from likewise.store.columns import Column, Order
 from likewise.store.database import Database
+from likewise.store.describe import keep_kinds
 from likewise.store.field_columns import read_columns
 from likewise.store.forking import Mutex, watch
 from likewise.store.kernels import load_at_hand, load_now, load_patiently
+from likewise.store.kinds import KINDS, derive, kept_kinds
 from likewise.store.maintenance import check_segment
 from likewise.store.manifest import FILE_NAME, Manifest, SegmentEntry, write_manifest
 from likewise.store.query_log import logged_queries
@@ -110,6 +112,7 @@ class Sealer:
         self._last_commit = 0.0
         self._tail_rows = 0
         self._changed = 0
+        self._wanted: set[str] = set()
         watch(self)
 
     def after_fork(self) -> None:
@@ -140,6 +143,12 @@ class Sealer:
             )
             self._thread.start()
         self._wake.set()
+
+    def want(self, kind: str) -> None:
+        """Keep files of what is derived of rows from now on: a search has asked for it."""
+        if kind not in self._wanted:
+            self._wanted.add(kind)
+            self.wake()
 
     @property
     def works_here(self) -> bool:
@@ -234,7 +243,7 @@ class Sealer:
         """Write one segment of all rows, from the database, and drop every other file."""
         with self._alone():
             view = self._view()
-            graph = view.live >= GRAPH_ROWS and load_now(view.live, progress)
+            graph = _may_have_graph(view, view.live) and load_now(view.live, progress)
             self._replace(view, _Job(0, len(view.segments), True, graph), progress)
 
     def rebuild(self, progress: Progress | None = None) -> int:
@@ -249,7 +258,7 @@ class Sealer:
                 for i in reversed(faulty):  # so that the places of the others stay
                     view = self._view()
                     rows = _live(view, i)
-                    graph = rows >= GRAPH_ROWS and load_now(rows, progress)
+                    graph = _may_have_graph(view, rows) and load_now(rows, progress)
                     self._replace(view, _Job(i, i + 1, False, graph), progress)
                 self._work_now(progress)
             return len(self._view().segments) if whole else len(faulty)
@@ -264,26 +273,50 @@ class Sealer:
                 if segment.damaged or any(check_segment(self._cache, view, segment, connection))
             ]
 
-    def add_columns(self) -> None:
-        """Write the columns of indexed fields that segments lack."""
+    def add_missing(self) -> None:
+        """Write the columns of indexed fields, and what else is kept, that segments lack."""
         with self._alone():
-            view = self._view()
-            entries = list(view.manifest.segments)
-            written = [self._lacking(segment, view.settings) for segment in view.segments]
-            if not any(written):
-                return
-            number = self._next_number(view)
+            self._add_missing(self._view(), None, None)
+
+    def _add_missing(self, view: View, most_rows: int | None, progress: Progress | None) -> bool:
+        """To segments of at most ``most_rows``; whether there was anything to write."""
+        entries = list(view.manifest.segments)
+        number = self._next_number(view)
+        for i, segment in enumerate(view.segments):
+            paths = self._lacking(segment, view.settings)
+            kinds = segment.lacks_derived(view.settings)
+            small = most_rows is None or len(segment) <= most_rows
+            if segment.damaged or not small or not (paths or kinds):
+                continue
             with self._database.read() as connection:
-                for i, (segment, paths) in enumerate(zip(view.segments, written, strict=True)):
-                    if paths:
-                        found = read_columns(connection, segment.rows, paths)
-                        files = self._write_columns(number + i, found, {})
-                        entries[i] = replace(
-                            entries[i],
-                            columns={**entries[i].columns, **files},
-                            files={**entries[i].files, **self._sizes(files.values())},
-                        )
+                found = read_columns(connection, segment.rows, paths)
+                derived = {  # where a search has made it, it is in memory already
+                    name: segment.derived.current(
+                        KINDS[name],
+                        segment.rows,
+                        view.alive[i],
+                        connection,
+                        view.settings,
+                        progress,
+                    )
+                    for name in kinds
+                    if name in KINDS
+                }
+                rest = [name for name in kinds if name not in KINDS]
+                derived |= derive(rest, segment.rows, connection, view.settings, progress)
+            columns = self._write_columns(number + i, found, {})
+            others = self._write_derived(number + i, derived, view.settings)
+            names = [*columns.values(), *(file for _, file in others.values())]
+            entries[i] = replace(
+                entries[i],
+                columns={**entries[i].columns, **columns},
+                derived={**entries[i].derived, **others},
+                files={**entries[i].files, **self._sizes(names)},
+            )
+        changed = tuple(entries) != view.manifest.segments
+        if changed:
             self._publish(view, tuple(entries))
+        return changed
 
     def tidy(self) -> None:
         """Remove files that no manifest names: leavings of a crash, or of older segments."""
@@ -328,16 +361,25 @@ class Sealer:
         progress: Progress | None,
     ) -> None:
         loaded: bool | None = None  # until a graph is wanted
+        self._keep_wanted()
         while True:
             view = self._view()
             job = _next_job(view, force_tail, graph_rows, graphs=loaded is not False)
             if job is None:
+                if self._add_missing(view, graph_rows, progress):
+                    continue
                 self._forget_tombstones(view)
                 return
             if job.graph and loaded is None:
                 loaded = kernels(view.live)
                 continue  # it may have taken long, and much may have been committed
             self._replace(view, job, progress)
+
+    def _keep_wanted(self) -> None:
+        """Note in the settings which kinds are kept from now on."""
+        if self._wanted - set(self._view().settings.kept):
+            with self._database.write() as connection:
+                keep_kinds(connection, self._wanted)
 
     def _view(self) -> View:
         while True:
@@ -359,10 +401,11 @@ class Sealer:
             last_row = _last_row(connection) if job.tail else entries[job.stop - 1].last_row
             rows, vectors = read_rows(connection, view.settings, first_row, last_row)
             columns = read_columns(connection, rows, list(view.settings.indexed))
+            derived = derive(kept_kinds(view.settings), rows, connection, view.settings, progress)
             keys = _sample_keys(connection, rows)
             asked = {
                 name: logged_queries(connection, name, field.dim or 0)
-                for name, field in view.settings.fields.items()
+                for name, field in view.settings.dense.items()
             }
         kept_before, kept_after = entries[: job.first], entries[job.stop :]
         new: tuple[SegmentEntry, ...] = ()
@@ -383,9 +426,12 @@ class Sealer:
                 )
                 if graph
                 else build_scan(vectors[name], field.metric or "cosine")
-                for name, field in view.settings.fields.items()
+                for name, field in view.settings.dense.items()
             }
-            new = (self._write(number, seq, first_row, last_row, rows, built, columns, orders),)
+            entry = self._write(number, seq, first_row, last_row, rows, built, columns, orders)
+            others = self._write_derived(number, derived, view.settings)
+            files = {**entry.files, **self._sizes(file for _, file in others.values())}
+            new = (replace(entry, derived=others, files=files),)
         self._publish(view, (*kept_before, *new, *kept_after), purge_up_to=seq)
 
     def _write(
@@ -434,6 +480,17 @@ class Sealer:
                 arrays, attributes = arrays | places, attributes | kinds
             save_arrays(self._cache / name, arrays, attributes)
             files[path] = name
+        return files
+
+    def _write_derived(
+        self, number: int, derived: dict[str, Any], settings: Settings
+    ) -> dict[str, list[str]]:
+        files = {}
+        kinds = kept_kinds(settings)
+        for name, thing in derived.items():
+            file = f"{number:06d}.{name}"
+            kinds[name].save(thing, self._cache / file)
+            files[name] = [kinds[name].identity(settings), file]
         return files
 
     def _publish(
@@ -508,13 +565,20 @@ def _next_job(
     if graph_rows is not None and total > graph_rows:
         first, total = len(view.segments), tail
     small = graph_rows is None or total <= graph_rows
-    return _Job(first, len(view.segments), True, graphs and small and total >= GRAPH_ROWS)
+    return _Job(first, len(view.segments), True, graphs and small and _may_have_graph(view, total))
+
+
+def _may_have_graph(view: View, rows: int) -> bool:
+    """Whether so many rows are worth a graph, and a field can have one."""
+    return rows >= GRAPH_ROWS and bool(view.settings.dense)
 
 
 def _wants_graph(view: View, i: int, rows: int) -> bool:
     """Whether a graph is missing, or a window."""
     segment = view.segments[i]
-    return rows >= GRAPH_ROWS and (segment.graphless or segment.lacks_windows(view.settings))
+    return _may_have_graph(view, rows) and (
+        segment.graphless or segment.lacks_windows(view.settings)
+    )
 
 
 def _live(view: View, part: int) -> int:

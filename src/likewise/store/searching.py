@@ -77,7 +77,7 @@ def find(
         scanned += found.scanned
         weighed.append(_scan_cost(len(view.tail), part, queries))
         reason = reason or "the rows are not indexed yet: all are scanned"
-    rows, recall = _merge(parts, recalls, len(queries), k)
+    rows, recall = merge(parts, recalls, len(queries), k)
     if strategy == "exact":
         recall = 1.0
     reason = reason or ("no row matches" if view.live else "there are no rows")
@@ -129,7 +129,7 @@ def _total(weighed: Iterable[dict[str, float]]) -> dict[str, float]:
     return {name: sum(part.get(name, min(part.values())) for part in parts) for name in names}
 
 
-def _merge(
+def merge(
     parts: list[list[Row]], recalls: list[float], queries: int, k: int | None
 ) -> tuple[list[Row], float]:
     """The k nearest over all parts, and the recall: that of each part by its share of hits."""

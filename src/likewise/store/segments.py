@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +21,9 @@ from likewise.index import Index, Window, is_current, load
 from likewise.index.exact import Exact
 from likewise.store.columns import Column, Order
 from likewise.store.database import damaged
+from likewise.store.derived import Derived
 from likewise.store.field_columns import FieldColumns
+from likewise.store.kinds import kept_kinds
 from likewise.store.manifest import SegmentEntry
 from likewise.store.schema import vector_table
 from likewise.store.settings import Settings
@@ -46,6 +49,7 @@ class Segment:
         indexes: vector field to its index over the n rows.
         windows: metadata path to vector field to a `Window` in the order of that path; the first
             of a vector field is its index too.
+        derived: what else is derived of the rows, such as the terms of their texts.
         fields: metadata columns of the n rows.
         damaged: what could not be used, a sentence a file; empty when all is well.
         outdated: whether an index file is of another version of Likewise, and not used.
@@ -58,6 +62,7 @@ class Segment:
     damaged: tuple[str, ...] = ()
     outdated: bool = False
     windows: Mapping[str, Mapping[str, Window]] = field(default_factory=dict)
+    derived: Derived = field(default_factory=Derived)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -87,6 +92,11 @@ class Segment:
             for name in names
         )
 
+    def lacks_derived(self, settings: Settings) -> list[str]:
+        """The kinds that ``settings`` keep, and that have no file here."""
+        mapped = self.derived.mapped
+        return [name for name in kept_kinds(settings) if name not in mapped]
+
 
 def open_segment(
     cache: Path, entry: SegmentEntry, settings: Settings, connection: sqlite3.Connection
@@ -102,15 +112,15 @@ def open_segment(
     try:
         content = open_arrays(_checked(cache / rows_file(entry.number), entry))
         rows = content.arrays["rows"]
-        vectors = {name: content.arrays[f"vectors/{name}"] for name in settings.fields}
+        vectors = {name: content.arrays[f"vectors/{name}"] for name in settings.dense}
         if len(rows) != entry.rows:
             raise DamagedFile(f"{rows_file(entry.number)} holds {len(rows)} of {entry.rows} rows")
     except (DamagedFile, OSError, KeyError) as error:
         damaged.append(_damage(rows_file(entry.number), error))
         rows, vectors = read_rows(connection, settings, entry.first_row, entry.last_row)
         indexes = {
-            name: Exact(settings.fields[name].metric or "cosine").fit(vectors[name])
-            for name in settings.fields
+            name: Exact(spec.metric or "cosine").fit(vectors[name])
+            for name, spec in settings.dense.items()
         }
         return Segment(entry, rows, indexes, FieldColumns(rows), tuple(damaged))
     named = {file: name for name, file in entry.indexes.items()}
@@ -122,7 +132,7 @@ def open_segment(
     # Those that are neither there nor damaged.
     outdated = len(damaged) < sum(index is None for index in opened.values())
     indexes = {}
-    for name, spec in settings.fields.items():
+    for name, spec in settings.dense.items():
         index = opened[entry.indexes[name]]
         indexes[name] = (
             Exact(spec.metric or "cosine").fit(vectors[name]) if index is None else index
@@ -134,7 +144,8 @@ def open_segment(
         for path, files in entry.windows.items()
     }
     fields = FieldColumns(rows, *_open_columns(cache, entry, settings, damaged))
-    return Segment(entry, rows, indexes, fields, tuple(damaged), outdated, windows)
+    derived = Derived(_open_derived(cache, entry, settings, damaged))
+    return Segment(entry, rows, indexes, fields, tuple(damaged), outdated, windows, derived)
 
 
 def rows_file(number: int) -> str:
@@ -157,7 +168,8 @@ def read_rows(
         dtype=np.int64,
     )
     vectors = {}
-    for position, (name, spec) in enumerate(settings.fields.items()):
+    for name, spec in settings.dense.items():
+        position = settings.position(name)
         vectors[name] = np.empty((len(rows), spec.dim or 0), dtype=np.float32)
         cursor = connection.execute(
             f"SELECT data FROM {vector_table(position)} WHERE row BETWEEN ? AND ? ORDER BY row",
@@ -188,10 +200,11 @@ def _open_index(
     """The saved index; None where it is damaged, which ``damaged`` then says, or outdated."""
     try:
         path = _checked(cache / file, entry)
-        return load(path, rows=vectors) if is_current(path) else None
+        index = load(path, rows=vectors) if is_current(path) else None
     except (LikewiseError, OSError, KeyError) as error:
         damaged.append(_damage(file, error))
         return None
+    return index if isinstance(index, Index) else None
 
 
 def _open_columns(
@@ -213,6 +226,26 @@ def _open_columns(
         if order is not None:
             orders[path] = order
     return columns, orders
+
+
+def _open_derived(
+    cache: Path, entry: SegmentEntry, settings: Settings, damaged: list[str]
+) -> dict[str, Any]:
+    """What is kept and still as this version would make it; the rest is made when it is needed."""
+    found: dict[str, Any] = {}
+    for name, kind in kept_kinds(settings).items():
+        identity, file = entry.derived.get(name, ("", ""))
+        if identity != kind.identity(settings):
+            continue
+        try:
+            thing = kind.load(_checked(cache / file, entry))
+            if kind.size(thing) != entry.rows:
+                raise DamagedFile(f"{file} is of {kind.size(thing)} rows of {entry.rows}")
+        except (LikewiseError, OSError, KeyError) as error:
+            damaged.append(_damage(file, error))
+            continue
+        found[name] = thing
+    return found
 
 
 def _checked(path: Path, entry: SegmentEntry) -> Path:

@@ -11,12 +11,18 @@ from likewise import metrics
 from likewise._arguments import check_count, check_recall
 from likewise.encode import Encoder, get_encoder
 from likewise.errors import InvalidArgument, InvalidType
+from likewise.store.fields import Field, field_of
 
 #: The name of the field that the short form of ``create`` makes.
 DEFAULT_FIELD = "dense"
 
+#: What ``using=`` calls the words of the texts.
+LEXICAL = "lexical"
+
+DEFAULT_LANGUAGE = "english"
+
 #: Names that mean something else where field names are used.
-RESERVED_FIELDS = frozenset({"lexical", "id", "text", "vector", "vectors"})
+RESERVED_FIELDS = frozenset({LEXICAL, "id", "text", "vector", "vectors"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +79,23 @@ class VectorField:
             encoder.dim, self.metric or encoder.metric, encoder.name, encoder.fingerprint
         )
 
+    def get_encoder(self, encoder: Any) -> Encoder:
+        """The encoder, given itself or by its name; raises where there is none.
+
+        Example:
+            >>> VectorField(dim=2).get_encoder("hashing").dim
+            256
+        """
+        return get_encoder(encoder)
+
     @property
     def encoder_name(self) -> str | None:
         """The encoder's registered name."""
         return self.encoder.name if isinstance(self.encoder, Encoder) else self.encoder
+
+
+#: A field of any kind.
+AnyField = VectorField | Field
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,21 +103,39 @@ class Settings:
     """All that is fixed about a collection.
 
     Attributes:
-        fields: vector fields by name, in order; the first is the default.
+        fields: fields by name, in order; the first is the default.
         indexed: metadata paths that are kept as mapped columns.
         windows: of these, those that searches by range are made fast for, in the order in which
             they were asked for; each with its vector fields.
         recall: the default target of a search.
         log_queries: whether recent query vectors are kept to measure recall with.
         random_state: seeds every graph.
+        language: of the texts, for lexical search; None cuts no word to its stem.
+        kept: the kinds of things derived of rows that are kept in the cache (`store.kinds`).
     """
 
-    fields: dict[str, VectorField]
+    fields: dict[str, AnyField]
     indexed: tuple[str, ...] = ()
     windows: dict[str, tuple[str, ...]] = field(default_factory=dict)
     recall: float = 0.95
     log_queries: bool = False
     random_state: int = 0
+    language: str | None = DEFAULT_LANGUAGE
+    kept: tuple[str, ...] = ()
+
+    @property
+    def dense(self) -> dict[str, VectorField]:
+        """The fields whose values are dense vectors."""
+        return {name: spec for name, spec in self.fields.items() if isinstance(spec, VectorField)}
+
+    @property
+    def others(self) -> dict[str, Field]:
+        """The fields of other values: terms, bags, Gaussians."""
+        return {name: spec for name, spec in self.fields.items() if isinstance(spec, Field)}
+
+    def position(self, name: str) -> int:
+        """The place of a field among all, by which its table is called."""
+        return list(self.fields).index(name)
 
     def windows_of(self, vector_field: str) -> list[str]:
         """The metadata paths that ``vector_field`` has a window for; the first is its graph too."""
@@ -112,7 +149,9 @@ class Settings:
     def dumps(self) -> str:
         """As JSON text."""
         fields = {
-            name: {
+            name: field.to_dict()
+            if isinstance(field, Field)
+            else {
                 "dim": field.dim,
                 "metric": field.metric,
                 "encoder": field.encoder_name,
@@ -128,19 +167,32 @@ class Settings:
                 "recall": self.recall,
                 "log_queries": self.log_queries,
                 "random_state": self.random_state,
+                **self._lexical(),
             }
         )
+
+    def _lexical(self) -> dict[str, Any]:
+        """Only what is not as usual, which older versions would not know."""
+        found: dict[str, Any] = {}
+        if self.language != DEFAULT_LANGUAGE:
+            found["language"] = self.language
+        return found | ({"kept": list(self.kept)} if self.kept else {})
 
     @classmethod
     def loads(cls, text: str) -> Settings:
         """Back from `dumps`."""
         content: dict[str, Any] = json.loads(text)
-        fields = {name: VectorField(**entry) for name, entry in content.pop("fields").items()}
+        fields = {
+            name: field_of(entry) if "kind" in entry else VectorField(**entry)
+            for name, entry in content.pop("fields").items()
+        }
         windows = content.pop("windows", {})  # which older collections do not have
+        kept = tuple(content.pop("kept", ()))
         return cls(
             fields,
             tuple(content.pop("indexed")),
             {path: tuple(chosen) for path, chosen in windows.items()},
+            kept=kept,
             **content,
         )
 
@@ -150,24 +202,27 @@ def make_settings(
     dim: int | None,
     metric: str | None,
     encoder: str | Encoder | None,
-    fields: Mapping[str, VectorField] | None,
+    fields: Mapping[str, AnyField] | None,
     recall: float,
     log_queries: bool,
     random_state: int,
+    language: str | None,
 ) -> Settings:
     """The settings that the arguments of ``create`` describe.
 
     Raises:
-        InvalidArgument: short and long form together, or neither; a reserved field name.
+        InvalidArgument: short and long form together, or neither; a reserved field name; an
+            unknown language.
     """
     short = VectorField(dim, metric, encoder)
     if fields is None:
-        named: Mapping[str, VectorField] = {DEFAULT_FIELD: short}
+        named: Mapping[str, AnyField] = {DEFAULT_FIELD: short}
     elif short != VectorField():
         raise InvalidArgument("give either fields= or dim=/metric=/encoder=, not both")
     elif not isinstance(fields, Mapping):
         raise InvalidType(
-            f"fields must be a dict of name to VectorField; got {type(fields).__name__}"
+            f"fields must be a dict of name to VectorField, SparseField, BagField or "
+            f"GaussianField; got {type(fields).__name__}"
         )
     else:
         named = fields
@@ -179,8 +234,11 @@ def make_settings(
                 f"{name!r} cannot name a vector field; use letters, digits and underscores, "
                 f"and none of {', '.join(sorted(RESERVED_FIELDS))}"
             )
-        if not isinstance(spec, VectorField):
-            raise InvalidType(f"fields[{name!r}] must be a VectorField; got {type(spec).__name__}")
+        if not isinstance(spec, VectorField | Field):
+            raise InvalidType(
+                f"fields[{name!r}] must be a VectorField, SparseField, BagField or GaussianField; "
+                f"got {type(spec).__name__}"
+            )
     if not isinstance(log_queries, bool):
         raise InvalidType(f"log_queries must be True or False; got {log_queries!r}")
     return Settings(
@@ -188,4 +246,18 @@ def make_settings(
         recall=check_recall(recall),
         log_queries=log_queries,
         random_state=check_count("random_state", random_state, minimum=0),
+        language=check_language(language),
     )
+
+
+def check_language(language: Any) -> str | None:
+    """``language`` as one that texts can be taken apart in.
+
+    Raises:
+        InvalidArgument: lists those there are.
+    """
+    if language == DEFAULT_LANGUAGE:
+        return DEFAULT_LANGUAGE
+    from likewise.encode.terms import Terms  # loads the stemmers
+
+    return Terms(language).language

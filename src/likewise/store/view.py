@@ -23,6 +23,7 @@ from likewise.errors import CacheWarning
 from likewise.index import PreparedRows, prepare
 from likewise.index._rows import GrowingRows
 from likewise.metrics import resolve
+from likewise.store.derived import Derived
 from likewise.store.field_columns import FieldColumns
 from likewise.store.forking import Mutex, watch
 from likewise.store.manifest import FILE_NAME as MANIFEST
@@ -62,14 +63,15 @@ def read_state(connection: sqlite3.Connection) -> State:
 class Tail:
     """Rows that no segment holds yet, in memory; scanned exactly.
 
-    The buffers are shared with the tails before and after; they only grow, and each tail
-    looks at the rows it knows.
+    The buffers, and what is derived of the rows, are shared with the tails before and after;
+    they only grow, and each tail looks at the rows it knows.
     """
 
     rows: RowArray
     prepared: dict[str, PreparedRows]
     blocks: tuple[FieldColumns, ...]
     buffers: dict[str, GrowingRows]
+    derived: Derived = field(default_factory=Derived)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -200,6 +202,8 @@ class ViewKeeper:
 
     def _load(self, state: State, connection: sqlite3.Connection, patient: bool) -> View:
         settings = read_settings(connection)
+        if self._view is not None and self._view.settings.language != settings.language:
+            self._open = {}  # what was derived of texts is of the other language
         while True:
             manifest, problem = self._usable_manifest(state, patient)
             view = self._assemble(manifest, settings, state, connection)
@@ -318,11 +322,11 @@ def read_settings(connection: sqlite3.Connection) -> Settings:
 def _empty_tail(settings: Settings) -> Tail:
     buffers = {
         name: GrowingRows(np.empty((0, spec.dim or 0), dtype=np.float32))
-        for name, spec in settings.fields.items()
+        for name, spec in settings.dense.items()
     }
     prepared = {
         name: prepare(buffers[name].array, resolve(spec.metric or "cosine"))
-        for name, spec in settings.fields.items()
+        for name, spec in settings.dense.items()
     }
     return Tail(np.empty(0, dtype=np.int64), prepared, (), buffers)
 
@@ -335,7 +339,7 @@ def _extended(
         return tail
     numbers = np.concatenate([tail.rows, rows])
     prepared = {}
-    for name in settings.fields:
+    for name in settings.dense:
         tail.buffers[name].cut(len(tail))  # an interrupted attempt may have left rows there
         tail.buffers[name].extend(vectors[name])
         old = tail.prepared[name]
@@ -345,7 +349,7 @@ def _extended(
         FieldColumns(numbers[start : start + TAIL_BLOCK])
         for start in range(full * TAIL_BLOCK, len(numbers), TAIL_BLOCK)
     )
-    return Tail(numbers, prepared, blocks, tail.buffers)
+    return Tail(numbers, prepared, blocks, tail.buffers, tail.derived)
 
 
 def _alive(
@@ -382,3 +386,13 @@ def _count(view: View) -> int:
         len(rows) if mask is None else int(np.count_nonzero(mask))
         for rows, mask in zip(view.parts, view.alive, strict=True)
     )
+
+
+def located(view: View, rows: RowArray) -> Iterator[tuple[int, MaskArray, RowArray]]:
+    """Per part of the view: its number, which of ``rows`` lie in it, and at which places."""
+    for number, part in enumerate(view.parts):
+        if not len(part):
+            continue
+        chosen = (rows >= part[0]) & (rows <= part[-1])
+        if chosen.any():
+            yield number, chosen, np.searchsorted(part, rows[chosen])

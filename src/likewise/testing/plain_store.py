@@ -13,6 +13,10 @@ import pytest
 from likewise.filters import parse
 from likewise.metrics import resolve
 from likewise.results import Results
+from likewise.testing import plain_values
+from likewise.testing.plain_values import ROUNDING as VALUES_ROUNDING
+from likewise.testing.plain_values import ValueAnswer
+from likewise.testing.plain_words import ROUNDING, FusedAnswer, PlainBranch, bm25
 
 Floats = npt.NDArray[np.float64]
 Id = str | int
@@ -56,10 +60,11 @@ class PlainStore:
     """Rows by id, as `Collection` would hold them.
 
     Args:
-        fields: vector field to metric; the first is the one that ``vector`` means.
+        fields: vector field to metric, or to a field of terms, bags or Gaussians; the first is the
+            one that ``vector`` means.
     """
 
-    def __init__(self, fields: Mapping[str, str]) -> None:
+    def __init__(self, fields: Mapping[str, Any]) -> None:
         self.fields = dict(fields)
         self.rows: dict[Id, dict[str, Any]] = {}
 
@@ -93,6 +98,72 @@ class PlainStore:
         line = resolve(self.fields[name]).pairwise(np.asarray(query, np.float32)[None, :], vectors)
         return Answer(dict(zip(ids, line[0].tolist(), strict=True)))
 
+    def values(self, query: Any, where: Any, field: str) -> ValueAnswer:
+        """As `answer`, for a field of terms, bags or Gaussians."""
+        values = {id_: self.vector(id_, field) for id_ in self.passing(where)}
+        return plain_values.answer(self.fields[field], query, values)
+
+    def words(self, query: str, where: Any = None) -> tuple[dict[Id, float], dict[Id, float]]:
+        """BM25 and the score in [0, 1] of every passing row, by id."""
+        scores, most = bm25({id_: row.get("text") for id_, row in self.rows.items()}, query)
+        passing = self.passing(where)
+        own = {id_: scores[id_] for id_ in passing}
+        return own, {id_: value / most if most else 0.0 for id_, value in own.items()}
+
+    def words_must_be(self, found: Results, query: str, k: int, where: Any = None) -> None:
+        """Fail unless ``found`` has the best k passing rows that share a word with the query."""
+        values, scores = self.words(query, where)
+        sharing = {id_: value for id_, value in values.items() if value > 0}
+        check(len(found) == min(k, len(sharing)), f"{len(found)} hits of {len(sharing)}")
+        check(len(set(found.ids)) == len(found), "an id came twice")
+        check(set(found.ids) <= sharing.keys(), "a row shares no word, or does not pass")
+        _same(found.distances, [-values[i] for i in found.ids])
+        _same(found.scores, [scores[i] for i in found.ids])
+        _same(found.distances, sorted(-value for value in sharing.values())[: len(found)])
+        check(bool((found.scores >= 0).all() and (found.scores <= 1).all()), "in [0, 1]")
+        check(found.info.recall == 1.0, f"exact, and recall {found.info.recall}")
+
+    def fused(
+        self,
+        queries: Mapping[str, Any],
+        where: Any = None,
+        *,
+        fuse: str = "rrf",
+        weights: Mapping[str, float] | None = None,
+        depth: int = 100,
+        without: Id | None = None,
+    ) -> FusedAnswer:
+        """What a fused search must give.
+
+        Args:
+            queries: branch to its query: a vector, or a text for ``"lexical"``.
+            where, fuse, weights: as the search was told.
+            depth: candidates of each branch.
+            without: a row that is no hit.
+        """
+        branches = {}
+        for name, query in queries.items():
+            if name == "lexical":
+                values, scores = self.words(query, where)
+                distances = {id_: -value for id_, value in values.items()}
+                listed = {id_ for id_, value in values.items() if value > 0}
+            elif not isinstance(self.fields[name], str):
+                found = self.values(query, where, name)
+                passing = self.passing(where)
+                distances = {id_: found.distances.get(id_, 0.0) for id_ in passing}
+                scores = {id_: found.scores.get(id_, 0.0) for id_ in passing}
+                listed = set(found.distances)
+            else:
+                distances = self.answer(query, where, name).distances
+                line = resolve(self.fields[name]).score(np.array(list(distances.values())))
+                scores = dict(zip(distances, line.tolist(), strict=True))
+                listed = set(distances)
+            rounding = ROUNDING if isinstance(self.fields.get(name, ""), str) else VALUES_ROUNDING
+            branch = PlainBranch(distances, scores, listed, rounding)
+            branches[name] = branch if without is None else branch.without(without)
+        given = weights or {}
+        return FusedAnswer(branches, fuse, [given.get(name, 1.0) for name in branches], depth)
+
     def vector(self, id_: Id, field: str | None = None) -> Any:
         """The vector of a row."""
         row, first = self.rows[id_], next(iter(self.fields))
@@ -108,10 +179,20 @@ class PlainStore:
             if key == "vector":
                 check(_same_bytes(row[key], value), f"{own['id']!r}: another vector")
             elif key == "vectors":
-                same = all(_same_bytes(row[key][name], vector) for name, vector in value.items())
+                same = all(self._same(name, row[key][name], own) for name, own in value.items())
                 check(same and row[key].keys() == value.keys(), f"{own['id']!r}: other vectors")
             else:
                 check(same_value(row[key], value), f"{key}: {row[key]!r}, not {value!r}")
+
+    def _same(self, name: str, one: Any, two: Any) -> bool:
+        field = self.fields[name]
+        if isinstance(field, str):
+            return _same_bytes(one, two)
+        return plain_values.same_values(field, one, two)
+
+
+def _same(found: Floats, expected: list[float]) -> None:
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
 
 
 def same_value(one: Any, two: Any) -> bool:

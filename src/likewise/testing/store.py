@@ -305,6 +305,140 @@ class StoreConformance:
             with pytest.raises(LikewiseError, match="no row with id"):
                 store.search({"id": other})
 
+    # -- words, and several fields ---------------------------------------------------
+
+    #: As queries and texts: shared words, repeated ones, one that no row has, none at all.
+    ASKED: ClassVar[tuple[str, ...]] = ("Cats and dogs", "a sleeping cat cat", "zebra dream", "the")
+
+    def wordy(self, start: int = 0, stop: int | None = None, seed: int = 0) -> list[dict[str, Any]]:
+        """`data` with texts of few words, some without a word or without a text."""
+        words = ["cat", "dogs", "sleeping", "dreams", "of", "running", "house", "moon"]
+        random = np.random.default_rng(seed)
+        rows = self.data(start, stop, seed)
+        for i, row in enumerate(rows):
+            row["text"] = " ".join(random.choice(words, random.integers(1, 9)))
+            if i % 11 == 3:
+                del row["text"]
+            elif i % 11 == 7:
+                row["text"] = "the of and"
+        return rows
+
+    def agree_on_words(self, store: Any, model: PlainStore) -> None:
+        """Fail unless lexical searches answer as the plain twin does."""
+        for query in self.ASKED:
+            for where in (None, "n >= 5", "n = 99"):
+                for k in (1, 10, len(model) + 5):
+                    found = store.search(query, k, where=where, using="lexical")
+                    model.words_must_be(found, query, k, where)
+                    matching = len(model.passing(where))
+                    check(found.info.matching == matching, f"matching {found.info.matching}")
+
+    def agree_when_fused(self, store: Any, model: PlainStore) -> None:
+        """Fail unless rows like one another, by vector and by words, are those of the twin."""
+        for id_ in (0, "5", 6):
+            text = model.rows[id_].get("text") or ""
+            queries = {"dense": model.vector(id_), "lexical": text}
+            for fuse in ("rrf", "score"):
+                for where, k, depth in ((None, 10, None), ("n >= 5", 400, None), (None, 3, 7)):
+                    weights = {"lexical": 0.5} if k == 3 else None
+                    found = store.search(
+                        {"id": id_},
+                        k,
+                        where=where,
+                        exact=True,
+                        using=list(queries),
+                        fuse=fuse,
+                        weights=weights,
+                        depth=depth,
+                    )
+                    reach = max(k, depth or 100)
+                    wanted = model.fused(
+                        queries, where, fuse=fuse, weights=weights, depth=reach, without=id_
+                    )
+                    wanted.must_be(found, k)
+                    passing = len(wanted.branches["dense"].distances)
+                    check(len(found) == min(k, passing), f"{len(found)} hits of {passing}")
+
+    @pytest.fixture
+    def worded(self, tmp_path: Path) -> Iterator[tuple[Any, PlainStore]]:
+        """As `filled`, with texts of words."""
+        model = PlainStore({"dense": self.metric})
+        model.upsert(self.wordy())
+        with self.create(tmp_path / "words", dim=self.dim, metric=self.metric) as store:
+            store.add(self.wordy())
+            yield store, model
+
+    def test_words_agree_through_changes(self, worded: tuple[Any, PlainStore]) -> None:
+        store, model = worded
+        for change in ("none", "seal", "upsert", "delete", "seal", "compact"):
+            if change == "upsert":
+                rows = self.wordy(100, 260, 5)
+                store.upsert(rows)
+                model.upsert(rows)
+            elif change == "delete":
+                store.delete(where="kind = 'b'")
+                model.delete(model.passing("kind = 'b'"))
+            elif change != "none":
+                getattr(store, change)()
+            self.agree_on_words(store, model)
+            self.agree_when_fused(store, model)
+        check(store.check() == [], "check")
+
+    def test_kept_words_are_the_same(self, worded: tuple[Any, PlainStore]) -> None:
+        store, model = worded
+        store.seal()
+        store.index_text()
+        rows = self.wordy(200, 300, 6)
+        store.upsert(rows)
+        model.upsert(rows)
+        store.close()
+        for read_only in (True, False):
+            with self.open(store.path, read_only=read_only) as again:
+                self.agree_on_words(again, model)
+                self.agree_when_fused(again, model)
+                check(again.check() == [], "check")
+                if not read_only:
+                    again.delete([0, "5"])
+                    model.delete([0, "5"])
+                    again.seal()
+                    self.agree_on_words(again, model)
+
+    def test_threads_search_words_while_one_writes(self, worded: tuple[Any, PlainStore]) -> None:
+        store, model = worded
+        texts = {row["id"]: row.get("text") for row in self.wordy()}
+
+        def search(query: str) -> None:
+            for where in (None, "kind = 'a'"):
+                found = store.search(query, 12, where=where, using="lexical")
+                check(len(set(found.ids)) == len(found), "an id came twice")
+                wrong = [hit.id for hit in found if hit.text != texts[hit.id]]
+                check(not wrong, f"another row's text: {wrong}")
+
+        with ThreadPoolExecutor(4) as pool:
+            tasks = [pool.submit(search, query) for query in self.ASKED * 12]
+            for turn in range(8):
+                rows = self.wordy()[20 * turn : 20 * turn + 30]
+                store.upsert(rows)
+                model.upsert(rows)
+                store.delete([20 * turn])
+                model.delete([20 * turn])
+                if turn % 4 == 3:
+                    store.seal()
+            for task in tasks:
+                task.result()
+        self.agree_on_words(store, model)
+        check(store.check() == [], "check")
+
+    def test_a_batch_of_texts_is_one_by_one(self, worded: tuple[Any, PlainStore]) -> None:
+        store, _ = worded
+        store.seal()
+        for query, found in zip(
+            self.ASKED, store.search(list(self.ASKED), 5, using="lexical"), strict=True
+        ):
+            single = store.search(query, 5, using="lexical")
+            check(found.ids == single.ids, "a batch answers otherwise")
+            np.testing.assert_array_equal(found.distances, single.distances)
+
     def test_batch_is_one_by_one(self, filled: tuple[Any, PlainStore]) -> None:
         store, _ = filled
         queries = self.vectors(7, 6)

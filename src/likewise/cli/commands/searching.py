@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,6 +11,16 @@ import typer
 from likewise.cli.options import DEFAULT_K, IDS_HELP, CollectionPath, Json, Using, Where, find_rows
 from likewise.cli.output import counted, one_line, remark, shortened, show_json, show_table
 from likewise.errors import InvalidArgument, InvalidFile
+
+Fuse = Annotated[
+    str | None, typer.Option("--fuse", help="How several fields are fused: rrf (ranks) or score.")
+]
+Weight = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--weight", metavar="FIELD=NUMBER", help="How much a field counts; may be repeated."
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -40,6 +51,11 @@ def search(
     ] = None,
     exact: Annotated[bool, typer.Option("--exact", help="Find all of them, at any cost.")] = False,
     using: Using = None,
+    fuse: Fuse = None,
+    weight: Weight = None,
+    depth: Annotated[
+        int | None, typer.Option(help="Candidates that each of several fields gives.")
+    ] = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Say which strategies were weighed, and why.")
     ] = False,
@@ -59,13 +75,36 @@ def search(
             min_score=min_score,
             recall=recall,
             exact=exact,
-            using=using,
+            using=_names(using),
+            fuse=fuse,
+            weights=_weights(weight),
+            depth=depth,
             explain=explain,
         )
     if json_output:
         show_json({"hits": [_hit(hit) for hit in results], "info": results.info.to_dict()})
     else:
         _show(results, explain)
+
+
+def _names(using: list[str] | None) -> list[str] | None:
+    """``dense,lexical`` as two names, and options given twice as well."""
+    return [name for item in using for name in item.split(",")] if using else None
+
+
+def _weights(given: list[str] | None) -> dict[str, float] | None:
+    if not given:
+        return None
+    weights: dict[str, float] = {}
+    for item in given:
+        name, _, number = item.partition("=")
+        try:
+            weights[name] = float(number)
+        except ValueError:
+            raise InvalidArgument(
+                f"--weight takes FIELD=NUMBER, such as lexical=0.5; got {item!r}"
+            ) from None
+    return weights
 
 
 def _query(collection: Any, question: str | None, id: str | None, vector: Path | None) -> Any:
@@ -92,20 +131,29 @@ def _read_vector(path: Any) -> Any:
 
 
 def _hit(hit: Any) -> dict[str, Any]:
+    branches = {name: asdict(branch) for name, branch in hit.branches.items()}
     return {
         "id": hit.id,
         "distance": hit.distance,
         "score": hit.score,
         "text": hit.text,
         "metadata": hit.metadata,
+        **({"branches": branches} if branches else {}),
     }
+
+
+def _place(hit: Any) -> Any:
+    """The distance; of a fused hit, which has none, its rank in each branch."""
+    if not hit.branches:
+        return hit.distance
+    return " ".join(f"{name}:{branch.rank or '-'}" for name, branch in hit.branches.items())
 
 
 def _show(results: Any, explain: bool) -> None:
     show_table(
         ["id", "score", "distance", "text", "metadata"],
         [
-            (hit.id, f"{hit.score:.4f}", hit.distance, shortened(hit.text), one_line(hit.metadata))
+            (hit.id, f"{hit.score:.4f}", _place(hit), shortened(hit.text), one_line(hit.metadata))
             for hit in results
         ],
         wide="text",

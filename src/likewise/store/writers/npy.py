@@ -51,7 +51,13 @@ def _vector(row: Row, using: str | None) -> npt.NDArray[np.float32]:
             f"row {row.get('id')!r}: a .npy file holds the vectors of one field; "
             f"the row has {', '.join(found) or 'none'}; choose one with using="
         )
-    return np.ascontiguousarray(found[using], dtype="<f4")
+    value = found[using]
+    if isinstance(value, Mapping) or np.ndim(value) != 1:
+        raise InvalidArgument(
+            f"row {row.get('id')!r}: a .npy file holds one dense vector a row, and field {using!r} "
+            "has other values; export as .jsonl or .parquet"
+        )
+    return np.ascontiguousarray(value, dtype="<f4")
 
 
 def vectors_of(row: Row) -> dict[str, Any]:

@@ -63,17 +63,23 @@ def _spool(rows: Iterable[Row], spool: Path) -> dict[str, str]:
             columns = flat(row)
             for name, value in columns.items():
                 if name == "vector" or name.startswith("vectors."):
-                    columns[name] = _float32(value)
-                    if value is not None:
+                    columns[name] = value = _cell(value)
+                    if isinstance(value, np.ndarray):
                         kinds.see_vector(name, len(value))
+                    else:
+                        kinds.see(name, value)
                 else:
                     kinds.see(name, value)
             file.write(dump_row(columns, packed=True) + "\n")
     return kinds.result()
 
 
-def _float32(value: Any) -> Any:
-    return None if value is None else np.asarray(value, dtype=np.float32)
+def _cell(value: Any) -> Any:
+    """A dense vector as an array; bags as lists, terms and Gaussians as they are: JSON, then."""
+    if value is None or isinstance(value, dict):
+        return value
+    array = np.asarray(value, dtype=np.float32)
+    return array if array.ndim == 1 else array.tolist()
 
 
 def _groups(spool: Path) -> Iterator[list[dict[str, Any]]]:
