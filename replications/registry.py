@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from replications import (
+    bm25_variants,
     graph_insertion_order,
     hnsw_insertion_order,
     index_families,
@@ -17,5 +18,6 @@ REPLICATIONS: dict[str, Replication] = {
         graph_insertion_order.REPLICATION,
         index_families.REPLICATION,
         window_filters.REPLICATION,
+        bm25_variants.REPLICATION,
     )
 }
