@@ -6,6 +6,7 @@ from replications import (
     graph_insertion_order,
     hnsw_insertion_order,
     index_families,
+    muvera,
     window_filters,
 )
 from replications.protocol import Replication
@@ -16,6 +17,7 @@ REPLICATIONS: dict[str, Replication] = {
         hnsw_insertion_order.REPLICATION,
         graph_insertion_order.REPLICATION,
         index_families.REPLICATION,
+        muvera.REPLICATION,
         window_filters.REPLICATION,
     )
 }

@@ -144,7 +144,7 @@ def attention_scores(q: Any, X: Any, *, temperature: float = 1.0) -> Float64Arra
     if scale <= 0:
         raise InvalidArgument(f"temperature must be above 0; got {temperature}")
     bags = as_bags(X)
-    query = as_dense(q, dim=bags.dim, what="q")[0].astype(np.float64)
+    query = as_dense(q, dim=bags.dim if len(bags) else None, what="q")[0].astype(np.float64)
     if len(bags) == 0:
         return np.empty(0)
     products = bags.vectors.astype(np.float64) @ query
