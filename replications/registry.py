@@ -7,6 +7,7 @@ from replications import (
     hnsw_insertion_order,
     index_families,
     muvera,
+    pseudo_query,
     window_filters,
 )
 from replications.protocol import Replication
@@ -18,6 +19,7 @@ REPLICATIONS: dict[str, Replication] = {
         graph_insertion_order.REPLICATION,
         index_families.REPLICATION,
         muvera.REPLICATION,
+        pseudo_query.REPLICATION,
         window_filters.REPLICATION,
     )
 }
