@@ -108,7 +108,7 @@ def squares(vectors: Float64Array, centres: Float64Array) -> Float64Array:
         [[25.0]]
     """
     apart = np.vecdot(vectors, vectors)[:, None] - 2 * vectors @ centres.T
-    return np.maximum(apart + np.vecdot(centres, centres), 0.0)
+    return np.asarray(np.maximum(apart + np.vecdot(centres, centres), 0.0))
 
 
 @suggest_arguments
