@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -126,7 +127,7 @@ def end_to_end(documents: Bags, queries: Bags, seed: int) -> list[Whole]:
     coded = MultiVector(
         "cosine", encoding=None, storage="8-bit", originals=False, random_state=seed
     ).fit(documents)
-    ways = {
+    ways: dict[str, tuple[MultiVector, dict[str, Any]]] = {
         "exact, float32": (index, {"exact": True}),
         "exact, 8-bit codes alone": (coded, {"exact": True}),
         f"proposals, recall {TARGET} asked": (index, {"recall": TARGET}),
