@@ -147,8 +147,8 @@ def outcome(found: list[Measured], tokens: TokenSet, seed: int) -> Outcome:
             "other side.",
             "Attention at 1 is the published softmax; for vectors of length one it is nearly the "
             "mean of the centres, so a sharper one stands beside it.",
-            "All documents that are relevant to a test query of SciFact and others, 600 in all: "
-            "figures are above those of the whole set.",
+            "All documents that are relevant to a test query of SciFact, and others: figures are "
+            "above those of the whole set.",
         ],
     )
 

@@ -14,7 +14,7 @@ QUICK = Setting(True, DataFolder("none"), 0, Progress(lambda line: None))
 def test_the_quick_form_runs():
     outcome = study.run(QUICK)
     candidates, whole = outcome.tables
-    assert len(candidates.rows) == 1 + len(study.ENCODINGS)
+    assert len(candidates.rows) == 2 + len(study.ENCODINGS)
     for row in candidates.rows:
         counts = [int(cell) for cell in row[2:]]
         assert counts == sorted(counts)
@@ -29,7 +29,8 @@ def test_orders_on_data_made_by_hand():
     # Documents 0 and 1 each hold the nearest token of one query token; 2 is second to both.
     documents = as_bags([[[1, 0]], [[0, 1]], [[0.9, 0.1], [0.1, 0.9]], [[-1, -1]]])
     queries = as_bags([np.eye(2)])
-    best, orders = study.token_orders(documents, queries)
+    best, orders, read = study.token_orders(documents, queries)
+    assert read.tolist() == [4]  # two tokens, two entries each
     assert best.tolist() == [2]  # 0.9 + 0.9 is more than 1 + 0
     assert orders.tolist() == [[0, 1, 2, 3]]
     products = queries[0] @ documents.vectors.T
