@@ -117,9 +117,8 @@ def outcome(found: list[Measured], tokens: TokenSet, seed: int) -> Outcome:
     gains = {m.name: gain_of(m, mean, seed) for m in found[1:]}
     best = max(ours, key=lambda m: gains[m.name][0])
     gain, low, high = gains[best.name]
-    verdict = Verdict.PARTLY if gain > 0 else Verdict.NOT_REPRODUCED
-    if low > 0:
-        verdict = Verdict.REPRODUCED
+    # The best of nine ways is above one mean by chance alone, more often than not.
+    verdict = Verdict.REPRODUCED if low > 0 else Verdict.NOT_REPRODUCED
     told = (
         f"{best.name}: nDCG@10 {gain:+.3f} against one mean (95% interval {low:+.3f}, {high:+.3f})"
     )
@@ -165,7 +164,7 @@ REPLICATION = Replication(
     claim="Centres of a document's token vectors, as pseudo queries matched in two steps, rank "
     "better than one vector a document (MRR@10 on MS MARCO above that of one-vector encoders).",
     rule="reproduced when the best of 4, 8 and 16 centres beats one mean vector in nDCG@10 and the "
-    "95% interval over queries is above 0; partly when it beats it within chance; else not",
+    "95% interval over queries is above 0; else not",
     needs=NEEDS,
     run=run,
 )

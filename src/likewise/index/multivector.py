@@ -419,7 +419,9 @@ class MultiVector:
         matching, k = request.selection.count, request.k
         if request.effort is not None:
             effort = max(request.effort, k or 1)
-            recall = self._curves.near.recall_at(effort, k or 1)
+            if effort >= matching:
+                return None, 1.0, f"{effort:,} proposals were asked for, which are all"
+            recall = self._curves.recall(effort, k or 1, len(self), matching)
             return effort, recall, f"{effort:,} proposals were asked for"
         if request.exact or request.recall == 1.0 or k is None:
             return None, 1.0, "an exact answer was asked for" if k else "a radius has no depth"
