@@ -23,6 +23,7 @@ from likewise.index.prefix import Prefix
 from likewise.index.recall import RecallCurve
 from likewise.index.rotation import Rotation
 from likewise.index.scanning import PreparedRows, Scan, prepare, scan
+from likewise.index.sweep import Measured, Sweep, sweep
 from likewise.index.tree import Tree
 from likewise.index.window import Window
 
@@ -80,6 +81,7 @@ __all__ = [
     "Index",
     "IndexPlan",
     "Inverted",
+    "Measured",
     "Plan",
     "Prefix",
     "PreparedRows",
@@ -87,6 +89,7 @@ __all__ = [
     "Recommendation",
     "Rotation",
     "Scan",
+    "Sweep",
     "Tree",
     "WarmReport",
     "Window",
@@ -96,5 +99,6 @@ __all__ = [
     "prepare",
     "recommend",
     "scan",
+    "sweep",
     "warm",
 ]
