@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from replications import (
+    adanns,
+    gaussian_retrieval,
     graph_insertion_order,
+    hedged_embeddings,
     hnsw_insertion_order,
     index_families,
     window_filters,
@@ -17,5 +20,8 @@ REPLICATIONS: dict[str, Replication] = {
         graph_insertion_order.REPLICATION,
         index_families.REPLICATION,
         window_filters.REPLICATION,
+        adanns.REPLICATION,
+        gaussian_retrieval.REPLICATION,
+        hedged_embeddings.REPLICATION,
     )
 }
