@@ -50,7 +50,7 @@ def encoded(
             logits = heads(encoder(rows[part])).values()
             losses = [torch.nn.functional.cross_entropy(x, labels[part]) for x in logits]
             optimiser.zero_grad()
-            (torch.stack(losses).sum() / len(losses)).backward()
+            (torch.stack(losses).sum() / len(losses)).backward()  # type: ignore[no-untyped-call]
             optimiser.step()
     with torch.inference_mode():
         return encoder(rows).numpy(), encoder(torch.from_numpy(np.array(others))).numpy()

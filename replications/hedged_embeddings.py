@@ -114,7 +114,7 @@ def taught(seen: Pairs, others: FloatRows, steps: int, samples: int, seed: int) 
             random_state=step,
         )
         optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
     with torch.inference_mode():
         out = model(torch.from_numpy(others)).numpy()
