@@ -108,6 +108,13 @@ def test_the_same_texts_give_the_same_bytes():
         np.testing.assert_array_equal(getattr(first, part), getattr(second, part))
 
 
+def test_a_model_left_in_training_is_no_longer_at_chance():
+    splade = Splade(*model())
+    wanted = splade.encode(some_texts()).toarray()
+    splade.model.train()
+    np.testing.assert_array_equal(splade.encode(some_texts()).toarray(), wanted)
+
+
 def test_texts_without_tokens_have_rows_without_terms():
     splade = Splade(*model())
     rows = splade.encode(["", "w1", " \n", "\u3000"])

@@ -10,9 +10,22 @@ from collections.abc import Callable
 from typing import Any
 
 from likewise.encode.base import Encoder
+from likewise.encode.mining import Example, mine_negatives, self_search
+from likewise.encode.splade import Splade
+from likewise.encode.training import TrainingReport, train_splade
 from likewise.errors import InvalidType, UnknownEncoder
 
-__all__ = ["ENCODERS", "Encoder", "get_encoder"]
+__all__ = [
+    "ENCODERS",
+    "Encoder",
+    "Example",
+    "Splade",
+    "TrainingReport",
+    "get_encoder",
+    "mine_negatives",
+    "self_search",
+    "train_splade",
+]
 
 
 def _minilm() -> Encoder:

@@ -328,19 +328,18 @@ class Splade:
         bare = self.tokenizer.num_special_tokens_to_add() if marks else 0
         return [ids if len(ids) > bare else [] for ids in found]
 
+    def bag_ids(self, texts: Sequence[str]) -> list[Ids]:
+        """The different tokens of each checked text in order of their ids, no special ones."""
+        special = set(self._special)
+        return [sorted(set(ids) - special) for ids in self.token_ids(texts, marks=False)]
+
     def bags(self, texts: Sequence[str]) -> csr_array:
         """Checked texts as sets of tokens that weigh 1 each, or their query weight."""
-        special = set(self._special)
-        rows = []
-        for ids in self.token_ids(texts, marks=False):
-            terms = np.array(sorted(set(ids) - special), dtype=np.int32)
-            weights = (
-                np.ones(len(terms), dtype=np.float32)
-                if self._query_weights is None
-                else self._query_weights[terms]
-            )
-            rows.append((terms, weights))
-        return sparse_rows.from_terms(rows, self.dim)
+        weights = self._query_weights
+        if weights is None:
+            weights = np.ones(self.dim, dtype=np.float32)
+        terms = [np.array(ids, dtype=np.int32) for ids in self.bag_ids(texts)]
+        return sparse_rows.from_terms([(ids, weights[ids]) for ids in terms], self.dim)
 
     def term_model(self, *, query: bool = False) -> TermModel:
         """The map from token ids to weights, for documents or for queries."""
@@ -354,6 +353,7 @@ class Splade:
         self, texts: Sequence[str], model: TermModel, top: int | None, progress: Progress | None
     ) -> csr_array:
         checked = check_texts(texts, blank=True)
+        model.model.eval()  # whoever trains it may have left dropout on
         order: list[int] = []
         parts = []
         for start in range(0, len(checked), TEXTS_AT_ONCE):
