@@ -1,7 +1,7 @@
 """The values that flow: arrays of vectors that know their own checks and bytes.
 
-This release has dense float32 vectors. Sparse vectors, bags and Gaussians join here,
-each with the same two duties: refuse what is not a vector, and turn rows to bytes.
+Dense float32 vectors, and sparse ones (`as_sparse`, from a file of their own). Bags and Gaussians
+join here, each with the same two duties: refuse what is not a vector, and turn rows to bytes.
 """
 
 from __future__ import annotations
@@ -12,6 +12,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from likewise._sparse_rows import SparseRows as SparseRows
+from likewise._sparse_rows import Term as Term
+from likewise._sparse_rows import as_sparse as as_sparse
+from likewise._sparse_rows import sparse_from_bytes as sparse_from_bytes
+from likewise._sparse_rows import sparse_to_bytes as sparse_to_bytes
 from likewise.errors import DimensionMismatch, InvalidType, InvalidVector
 from likewise.metrics import Metric
 

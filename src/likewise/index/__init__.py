@@ -1,6 +1,7 @@
 """The k most similar: one protocol, many indexes, and the planner that chooses.
 
-`INDEXES` is the registry: an index joins by one line.
+`INDEXES` is the registry: an index joins by one line. Those of `SPARSE_INDEXES` hold rows of
+weighted terms, which have no dimensions and no metric.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from typing import Any
 
 from likewise._arrays import open_arrays
 from likewise.errors import InvalidFile
-from likewise.index._compiled import WarmReport, warm
+from likewise.index._compiled import WarmReport
+from likewise.index._statistics import Statistics
+from likewise.index._warm import warm
 from likewise.index.base import FILE_FORMAT, Index, IndexPlan
 from likewise.index.choosing import Recommendation, recommend
 from likewise.index.exact import Exact
@@ -20,15 +23,17 @@ from likewise.index.inverted import Inverted
 from likewise.index.planner import CostModel, Plan, choose
 from likewise.index.recall import RecallCurve
 from likewise.index.scanning import PreparedRows, Scan, prepare, scan
+from likewise.index.sparse import SPARSE_FORMAT, Sparse
 from likewise.index.tree import Tree
 from likewise.index.window import Window
 
 INDEXES: dict[str, type[Index]] = {
     index.name: index for index in (Exact, Graph, Inverted, Hash, Tree, Window)
 }
+SPARSE_INDEXES: dict[str, type[Sparse]] = {Sparse.name: Sparse}
 
 
-def load(path: str | Path, **options: Any) -> Index:
+def load(path: str | Path, **options: Any) -> Index | Sparse:
     """The index in ``path``, whichever kind it is; ``options`` as in `Index.load`.
 
     Raises:
@@ -43,8 +48,11 @@ def load(path: str | Path, **options: Any) -> Index:
         Exact(metric='euclidean', 2 rows)
     """
     kind = open_arrays(Path(path)).attributes.get("index")
+    if kind in SPARSE_INDEXES:
+        return SPARSE_INDEXES[kind].load(path, **options)
     if kind not in INDEXES:
-        raise InvalidFile(f"{path}: expected one of {', '.join(INDEXES)}; got {kind!r}")
+        known = ", ".join([*INDEXES, *SPARSE_INDEXES])
+        raise InvalidFile(f"{path}: expected one of {known}; got {kind!r}")
     return INDEXES[kind].load(path, **options)
 
 
@@ -64,11 +72,14 @@ def is_current(path: str | Path) -> bool:
         True
     """
     header = open_arrays(Path(path)).attributes
+    if header.get("index") in SPARSE_INDEXES:
+        return bool(header.get("format") == SPARSE_FORMAT)
     return header.get("index") in INDEXES and header.get("format") == FILE_FORMAT
 
 
 __all__ = [
     "INDEXES",
+    "SPARSE_INDEXES",
     "CostModel",
     "Exact",
     "Graph",
@@ -81,6 +92,8 @@ __all__ = [
     "RecallCurve",
     "Recommendation",
     "Scan",
+    "Sparse",
+    "Statistics",
     "Tree",
     "WarmReport",
     "Window",

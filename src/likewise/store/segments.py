@@ -188,10 +188,11 @@ def _open_index(
     """The saved index; None where it is damaged, which ``damaged`` then says, or outdated."""
     try:
         path = _checked(cache / file, entry)
-        return load(path, rows=vectors) if is_current(path) else None
+        index = load(path, rows=vectors) if is_current(path) else None
     except (LikewiseError, OSError, KeyError) as error:
         damaged.append(_damage(file, error))
         return None
+    return index if isinstance(index, Index) else None
 
 
 def _open_columns(

@@ -1,0 +1,122 @@
+"""The values that the kernels of postings take; made without numba, so that all may import them.
+
+Arrays that a kernel only reads are read-only, for which the kernels are compiled.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+#: Postings of a block, of which the largest weight and the shortest row are kept.
+BLOCK = 64
+#: Rows that are scored together: their sums fit the first cache.
+WINDOW = 4096
+
+
+class Postings(NamedTuple):
+    """Postings of consecutive rows by term: the term at place t owns ``starts[t]:starts[t + 1]``.
+
+    Attributes:
+        starts: (terms + 1,) int64.
+        rows: (postings,) int32, ascending within a term.
+        weights: (postings,) float32.
+        lengths: (rows,) int32, the sum of each row's counts; empty for inner products.
+        blocks: (terms + 1,) int64: the term owns these blocks of `BLOCK` postings, the last of
+            them shorter.
+        peaks: (blocks,) float32, the largest weight of each.
+        shortest: (blocks,) int32, the least of the lengths of its rows; empty as lengths are.
+        lasts: (blocks,) int32, its last row.
+    """
+
+    starts: Any
+    rows: Any
+    weights: Any
+    lengths: Any
+    blocks: Any
+    peaks: Any
+    shortest: Any
+    lasts: Any
+
+
+class Formula(NamedTuple):
+    """What a posting adds: ``w x``, or with counts, as in `likewise.index._weightings`::
+
+    B = fixed + slope * length
+    w (scale (x + low B) / (x + high B) + plus)
+    """
+
+    counts: bool
+    scale: float
+    low: float
+    high: float
+    plus: float
+    fixed: float
+    slope: float
+
+
+class Asked(NamedTuple):
+    """Queries: query q owns ``offsets[q]:offsets[q + 1]`` of ``places`` and ``weights``.
+
+    Attributes:
+        offsets: (queries + 1,) int64.
+        places: int64, the places of its terms among the postings.
+        weights: float64, the weight of each in the query, times its idf.
+    """
+
+    offsets: Any
+    places: Any
+    weights: Any
+
+
+class Best(NamedTuple):
+    """The best rows so far: a heap a query, the worst of them first.
+
+    Attributes:
+        scores, rows: (queries, k) float64 and int64.
+        found: (queries,) int64: how many there are.
+    """
+
+    scores: Any
+    rows: Any
+    found: Any
+
+
+class Scratch(NamedTuple):
+    """Memory of one thread: the sums and marks of a window, and for each term of a query
+
+    - ``at``, ``ends``: its postings in the window;
+    - ``block``, ``after``: the blocks that hold these two;
+    - ``bounds``: the most that it adds to a row there;
+    - ``order``, ``rank``: the terms by their bounds, the least first, and the inverse;
+    - ``rests``: by rank, the sum of all bounds before.
+    """
+
+    sums: Any
+    marks: Any
+    at: Any
+    ends: Any
+    block: Any
+    after: Any
+    bounds: Any
+    order: Any
+    rank: Any
+    rests: Any
+
+
+def scratch(terms: int) -> Scratch:
+    """For queries of at most so many terms."""
+    size = max(1, terms)
+    whole = {name: np.zeros(size, dtype=np.int64) for name in Scratch._fields[2:]}
+    whole |= {name: np.zeros(size, dtype=np.float64) for name in ("bounds", "rests")}
+    return Scratch(np.zeros(WINDOW), np.zeros(WINDOW // 64, dtype=np.uint64), **whole)
+
+
+def best(queries: int, k: int) -> Best:
+    """Nothing found yet."""
+    return Best(
+        np.zeros((queries, k), dtype=np.float64),
+        np.zeros((queries, k), dtype=np.int64),
+        np.zeros(queries, dtype=np.int64),
+    )
