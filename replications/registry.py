@@ -6,6 +6,10 @@ from replications import (
     graph_insertion_order,
     hnsw_insertion_order,
     index_families,
+    splade,
+    splade_distillation,
+    splade_efficient,
+    splade_pooling,
     window_filters,
 )
 from replications.protocol import Replication
@@ -17,5 +21,9 @@ REPLICATIONS: dict[str, Replication] = {
         graph_insertion_order.REPLICATION,
         index_families.REPLICATION,
         window_filters.REPLICATION,
+        splade.REPLICATION,
+        splade_pooling.REPLICATION,
+        splade_distillation.REPLICATION,
+        splade_efficient.REPLICATION,
     )
 }
