@@ -45,7 +45,7 @@ class World:
 
 def make_world(quick: bool, seed: int) -> World:
     """Frequencies of things and of words about nothing fall as in a language (Zipf's law)."""
-    things, nothings, n, learn, ask = (12, 10, 60, 60, 20) if quick else (60, 60, 600, 800, 250)
+    things, nothings, n, learn, ask = (12, 10, 60, 60, 20) if quick else (60, 60, 800, 1200, 250)
     rng = np.random.default_rng([seed, 82])
     documents, about = {}, []
     for number in range(n):

@@ -10,14 +10,19 @@ from replications.protocol import Outcome, Paper, Replication, Setting, Verdict
 
 FREE = "weight 0"
 WEIGHTS = (0.01, 0.1, 0.5)
-RUNS = [Run(FREE, {"pooling": "sum"}, {"flops_weight": (0, 0)})] + [
-    Run(f"weight {weight:g}", {"pooling": "sum"}, {"flops_weight": (weight, weight)})
-    for weight in WEIGHTS
+RUNS = [Run(FREE, {}, {"flops_weight": (0, 0)})] + [
+    Run(f"weight {weight:g}", {}, {"flops_weight": (weight, weight)}) for weight in WEIGHTS
 ]
+
+POOLING = (
+    "The first paper sums over the tokens. A model that begins with random weights learned nothing "
+    "that way (MRR@10 0.09 without a regulariser, in a first run of 150 steps), so all runs "
+    "here take the largest, as SPLADE v2 does."
+)
 
 
 def run(setting: Setting) -> Outcome:
-    """BM25 and one encoder for each weight of FLOPS, by sum pooling as in the first paper."""
+    """BM25 and one encoder for each weight of FLOPS, by max pooling: see the notes."""
     return outcome(study(setting, RUNS))
 
 
@@ -45,7 +50,7 @@ def outcome(found: Mapping[str, Measured]) -> Outcome:
     measured = "MRR@10 at FLOPS: " + ", ".join(
         f"{name} {m.mrr:.3f} at {m.flops:.2f}" for name, m in found.items()
     )
-    return Outcome(verdict, reason, measured, [table(found)], NOTES)
+    return Outcome(verdict, reason, measured, [table(found)], (*NOTES, POOLING))
 
 
 REPLICATION = Replication(

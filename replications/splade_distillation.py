@@ -18,7 +18,7 @@ STEPS = (
 def run(setting: Setting) -> Outcome:
     """Four encoders, each with one thing more than the last."""
     world = make_world(setting.quick, setting.random_state)
-    mined = {"negatives": bm25_search(world), "negatives_per_query": 3}
+    mined = {"negatives": bm25_search(world), "negatives_per_query": 2}
     taught = {**mined, "loss": "margin_mse", "teacher": teacher(world)}
     runs = [
         Run("in-batch negatives"),

@@ -16,7 +16,7 @@ def run(setting: Setting) -> Outcome:
         "loss": "margin_mse",
         "teacher": teacher(world),
         "negatives": bm25_search(world),
-        "negatives_per_query": 3,
+        "negatives_per_query": 2,
     }
     runs = [
         Run("sum", {"pooling": "sum"}),
@@ -31,7 +31,7 @@ def outcome(found: Mapping[str, Measured]) -> Outcome:
     """The verdict by the rule."""
     mrr = {name: m.mrr for name, m in found.items()}
     findings = {
-        "max pooling beats sum": mrr["max"] > mrr["sum"],
+        "max pooling beats sum": mrr["max"] > mrr["sum"] > mrr["BM25"],
         "documents expanded alone beat BM25": mrr["max, documents only"] > mrr["BM25"],
         "distillation beats training on pairs": mrr["max, distilled"] > mrr["max"],
     }
@@ -63,7 +63,8 @@ REPLICATION = Replication(
     "0.368, and documents expanded alone, with queries as they are, stay far above BM25.",
     rule="Reproduced when MRR@10 is higher for max than for sum, for documents expanded alone than "
     "for BM25, and for the distilled encoder than for the same without a teacher; partly when "
-    "at least one holds; else not.",
+    "at least one holds; else not. A sum that does not beat BM25 has not learned, and "
+    "says nothing of pooling: the first then does not hold.",
     needs=(),
     run=run,
 )

@@ -90,6 +90,7 @@ def test_the_verdict_on_sparsity(sparse, verdict):
     [
         ((0.6, 0.7, 0.75, 0.65, 0.8), Verdict.REPRODUCED),
         ((0.6, 0.7, 0.65, 0.65, 0.6), Verdict.PARTLY),
+        ((0.6, 0.5, 0.75, 0.65, 0.8), Verdict.PARTLY),
         ((0.6, 0.7, 0.65, 0.5, 0.6), Verdict.NOT_REPRODUCED),
     ],
 )
