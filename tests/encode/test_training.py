@@ -275,6 +275,18 @@ def test_self_mined_negatives_are_renewed_each_epoch(monkeypatch):
     assert all(np.abs(a - b).max() > 0 for a, b in pairwise(seen))
 
 
+@pytest.mark.parametrize("loss", ["kl", "margin_mse", "contrastive"])
+def test_a_query_that_finds_nothing_by_itself_waits(loss):
+    world, splade = World(n=13), encoder()
+    with torch.no_grad():
+        splade.model.cls.predictions.bias.fill_(-100)  # no text has a term
+    teacher = None if loss == "contrastive" else teach(world)
+    report = trained(splade, world, negatives="self", loss=loss, teacher=teacher, epochs=2)
+    assert report.steps == 2
+    if loss != "contrastive":
+        assert report.ranking == [0, 0]
+
+
 def test_a_searcher_is_asked_once_a_query():
     world, asked = World(n=20), []
 

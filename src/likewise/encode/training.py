@@ -101,7 +101,8 @@ def train_splade(
         loss: a name of `likewise.encode.losses.LOSSES`, or {name: weight} for a sum.
             ``"contrastive"`` counts the other documents of the batch as negatives too.
         negatives: None takes those of the examples. A searcher (a function from a query to
-            ids) finds them, once. ``"self"`` is the encoder itself, anew before each epoch.
+            ids) finds them, once. ``"self"`` is the encoder itself, anew before each epoch; a
+            query that finds nothing then has none in that epoch.
         negatives_per_query: how many of them a step draws at random for a query.
         depth: how many of a searcher's best are negatives.
         teacher: (query, ids) to scores, asked for what ``Example.teacher`` lacks and only
@@ -173,7 +174,9 @@ def train_splade(
     with trainer.training(seed):
         for epoch in range(epochs):
             ready = texts.examples(epoch)
-            _check_negatives(ready, texts.right, min(per_query, 1), size, distils)
+            # What the encoder itself finds may be nothing, for a while: such a query then waits.
+            if negatives != "self":
+                _check_negatives(ready, texts.right, min(per_query, 1), size, distils)
             for batch in batches(ready, texts.right, size, per_query, rng):
                 rate = highest * _rate(report.steps, total, rising)
                 strength = quadratic_ramp(report.steps, ramping)
