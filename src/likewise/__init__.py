@@ -18,29 +18,45 @@ if TYPE_CHECKING:
     from likewise.errors import CacheWarning, LikewiseError
     from likewise.filters import F, Filter
     from likewise.results import Hit, Neighbours, Results, SearchInfo
-    from likewise.store import Collection, VectorField, create, open, restore
+    from likewise.store import (
+        Collection,
+        EvaluationReport,
+        Run,
+        VectorField,
+        create,
+        evaluate,
+        open,
+        read_qrels,
+        read_run,
+        restore,
+    )
 
 __version__ = "0.1.0"
 
 __all__ = [
     "CacheWarning",
     "Collection",
+    "EvaluationReport",
     "F",
     "Filter",
     "Hit",
     "LikewiseError",
     "Neighbours",
     "Results",
+    "Run",
     "SearchInfo",
     "VectorField",
     "__version__",
     "create",
     "encode",
     "errors",
+    "evaluate",
     "explain",
     "index",
     "metrics",
     "open",
+    "read_qrels",
+    "read_run",
     "restore",
 ]
 
@@ -49,7 +65,18 @@ _HOMES = {
     "errors": ("CacheWarning", "LikewiseError"),
     "filters": ("F", "Filter"),
     "results": ("Hit", "Neighbours", "Results", "SearchInfo"),
-    "store": ("Collection", "VectorField", "create", "open", "restore"),
+    "store": (
+        "Collection",
+        "EvaluationReport",
+        "Run",
+        "VectorField",
+        "create",
+        "evaluate",
+        "open",
+        "read_qrels",
+        "read_run",
+        "restore",
+    ),
 }
 _ROOMS = ("encode", "errors", "explain", "index", "metrics")
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
