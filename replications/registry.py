@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from replications import (
+    cosine_adapter,
+    cross_encoder_cur,
     graph_insertion_order,
     hnsw_insertion_order,
     index_families,
@@ -17,5 +19,7 @@ REPLICATIONS: dict[str, Replication] = {
         graph_insertion_order.REPLICATION,
         index_families.REPLICATION,
         window_filters.REPLICATION,
+        cosine_adapter.REPLICATION,
+        cross_encoder_cur.REPLICATION,
     )
 }

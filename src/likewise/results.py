@@ -199,6 +199,7 @@ class Hit:
         score: in [0, 1], higher is nearer; the formula is the metric's.
         text: the row's text, or None.
         metadata: the row's metadata.
+        probability: that the row is relevant, of a search with ``cutoff=``; else None.
 
     Example:
         >>> hit = Hit("a", 0.25, 0.875, "hello", {"year": 2020})
@@ -211,6 +212,7 @@ class Hit:
     score: float
     text: str | None
     metadata: dict[str, Any]
+    probability: float | None = None
 
 
 class Results(Sequence[Hit]):
@@ -262,7 +264,8 @@ class Results(Sequence[Hit]):
     def to_dicts(self) -> list[dict[str, Any]]:
         """One flat dict a hit: id, distance, score, text, then the metadata.
 
-        A metadata key that carries one of those four names keeps the hit's own value.
+        A hit of a search with ``cutoff=`` has ``probability`` too. A metadata key that carries
+        one of those names gives way to the hit's own value.
 
         Example:
             >>> info = SearchInfo("exact", 1.0, 1, 0.0, 1)
@@ -277,6 +280,7 @@ class Results(Sequence[Hit]):
                 "distance": hit.distance,
                 "score": hit.score,
                 "text": hit.text,
+                **({} if hit.probability is None else {"probability": hit.probability}),
             }
             for hit in self._hits
         ]

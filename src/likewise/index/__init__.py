@@ -13,10 +13,13 @@ from likewise.errors import InvalidFile
 from likewise.index._compiled import WarmReport, warm
 from likewise.index.base import FILE_FORMAT, Index, IndexPlan
 from likewise.index.choosing import Recommendation, recommend
+from likewise.index.cosine_adapter import CosineAdapter
+from likewise.index.cross_encoder import CrossEncoder
 from likewise.index.exact import Exact
 from likewise.index.graph import Graph
 from likewise.index.hashing import Hash
 from likewise.index.inverted import Inverted
+from likewise.index.null_cutoff import NullCutoff
 from likewise.index.planner import CostModel, Plan, choose
 from likewise.index.recall import RecallCurve
 from likewise.index.scanning import PreparedRows, Scan, prepare, scan
@@ -69,13 +72,16 @@ def is_current(path: str | Path) -> bool:
 
 __all__ = [
     "INDEXES",
+    "CosineAdapter",
     "CostModel",
+    "CrossEncoder",
     "Exact",
     "Graph",
     "Hash",
     "Index",
     "IndexPlan",
     "Inverted",
+    "NullCutoff",
     "Plan",
     "PreparedRows",
     "RecallCurve",

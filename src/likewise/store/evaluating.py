@@ -16,7 +16,7 @@ from likewise.errors import InvalidArgument, InvalidType, MissingExtra
 from likewise.results import Results
 from likewise.store.collection import Collection
 from likewise.store.comparing import Comparison, compare
-from likewise.store.judgements import Judgements, read_qrels
+from likewise.store.judgements import Judgements, read_qrels, read_queries
 from likewise.store.measures import Measure, compute, read_metrics
 from likewise.store.runs import Run, read_run
 
@@ -198,7 +198,7 @@ def evaluate(
     judged = read_qrels(qrels)
     if isinstance(source, Collection):
         depth = _depth(measures, k)
-        asked = _read_queries(queries)
+        asked = read_queries(queries)
         wanted = [query for query in asked if any(g > 0 for g in judged.get(query, {}).values())]
         if not wanted:
             raise InvalidArgument(
@@ -283,18 +283,6 @@ def _depth(measures: list[Measure], k: Any) -> int:
                 "raise k, or leave it out"
             )
     return depth
-
-
-def _read_queries(queries: Any) -> dict[str, Any]:
-    if not isinstance(queries, Mapping):
-        raise InvalidType(
-            "queries must be {query: text or vector}; "
-            f"got {'nothing' if queries is None else type(queries).__name__}"
-        )
-    found = {str(query): asked for query, asked in queries.items()}
-    if len(found) != len(queries):
-        raise InvalidArgument("two queries have ids that are the same as strings; rename one")
-    return found
 
 
 def _search(

@@ -140,3 +140,21 @@ def _places(names: list[str], what: str) -> list[int]:
             )
         places.append(place)
     return places
+
+
+def read_queries(queries: Any) -> dict[str, Any]:
+    """Queries by id, the ids as strings.
+
+    Raises:
+        InvalidType: no mapping.
+        InvalidArgument: two ids that are the same as strings.
+    """
+    if not isinstance(queries, Mapping):
+        raise InvalidType(
+            "queries must be {query: text or vector}; "
+            f"got {'nothing' if queries is None else type(queries).__name__}"
+        )
+    found = {str(query): asked for query, asked in queries.items()}
+    if len(found) != len(queries):
+        raise InvalidArgument("two queries have ids that are the same as strings; rename one")
+    return found
