@@ -75,7 +75,7 @@ def vectors(texts: list[str], name: str) -> FloatRows:
 
         return np.asarray(get_encoder("minilm").encode(texts))
 
-    return np.asarray(_kept(f"scifact-joined-{name}-minilm.npy", encode))
+    return np.asarray(_kept(f"scifact-{name}-minilm.npy", encode))
 
 
 def bags(documents: list[str], queries: list[str]) -> tuple[Bags, Bags]:

@@ -123,15 +123,18 @@ def calibration_error(probability: FloatArray, relevant: BoolArray) -> float:
 
 def verdict(ways: Sequence[Measured]) -> Verdict:
     """By the rule, of the better form of the adapter."""
-    raw = ways[0]
-    gains = [
-        sum(a - b >= GAIN for a, b in zip(way.precision, raw.precision, strict=True))
-        for way in ways
-        if way.way.startswith("adapter")
-    ]
-    better = any(w.average > raw.average for w in ways if w.way.startswith("adapter"))
-    if max(gains) >= ENOUGH:
+    raw, top = ways[0], ways[1]
+    adapters = [way for way in ways if way.way.startswith("adapter")]
+
+    def gains(other: Measured) -> int:
+        return max(
+            sum(a - b >= GAIN for a, b in zip(way.precision, other.precision, strict=True))
+            for way in adapters
+        )
+
+    if gains(raw) >= ENOUGH and gains(top) >= ENOUGH:
         return Verdict.REPRODUCED
+    better = any(way.average > raw.average for way in adapters)
     return Verdict.PARTLY if better else Verdict.NOT_REPRODUCED
 
 
@@ -178,16 +181,18 @@ def _generated(setting: Setting) -> Data:
 
 
 def _outcome(ways: Sequence[Measured], data: Data) -> Outcome:
-    raw = ways[0]
+    raw, top = ways[0], ways[1]
     best = max((way for way in ways if way.way.startswith("adapter")), key=lambda w: w.average)
     return Outcome(
         verdict(ways),
         f"average precision over all pairs {best.average:.3f} ({best.way}) against "
-        f"{raw.average:.3f} (cosine)",
+        f"{raw.average:.3f} (cosine) and {top.average:.3f} (a plain top k)",
         "precision at recall "
         + ", ".join(
-            f"{level}: {a:.3f} against {b:.3f}"
-            for level, a, b in zip(LEVELS, best.precision, raw.precision, strict=True)
+            f"{level}: {a:.3f} against {b:.3f} (cosine) and {c:.3f} (top k)"
+            for level, a, b, c in zip(
+                LEVELS, best.precision, raw.precision, top.precision, strict=True
+            )
         ),
         [_precision_table(ways), _threshold_table(ways)],
         (*NOTES, f"{len(data.test.queries)} test queries, {len(data.train.queries)} to train."),
@@ -217,7 +222,8 @@ NOTES = (
     "a product search of its own, with encoders of its own; here MiniLM, and hundreds of "
     "training queries instead of hundreds of thousands.",
     "About 1.1 abstracts a claim are judged, and the others count as not relevant, though some "
-    "are on the matter: every precision here is too low.",
+    "are on the matter: every precision here is too low. Where nearly every query has just one "
+    "relevant row, a plain top k is hard to beat; a cut-off pays where their number varies.",
     f"Calibration error: over {BINS} bins of equal width. Most pairs are not relevant and get a "
     "probability near 0, which makes it small for all. Of chance, the probability is that a row "
     "is near for a reason, not that it is judged relevant, and a small error is not to be "
@@ -234,9 +240,10 @@ REPLICATION = Replication(
     ),
     claim="A query-dependent map of the cosine, with one threshold for all queries, raises "
     "precision significantly at a small loss of recall.",
-    rule=f"reproduced when an adapter has at least {GAIN:.0%} more precision than the cosine "
-    f"at {ENOUGH} of the recalls {', '.join(map(str, LEVELS))}, on queries held out; partly when "
-    "only its average precision is higher; not reproduced otherwise",
+    rule=f"reproduced when an adapter has at least {GAIN:.0%} more precision than the cosine, and "
+    f"than a plain top k, at {ENOUGH} of the recalls {', '.join(map(str, LEVELS))}, on queries held "
+    "out; partly when only its average precision is higher than the cosine's; not reproduced "
+    "otherwise",
     needs=_scifact.FILES,
     run=run,
 )

@@ -110,8 +110,15 @@ class CosineAdapter:
             InvalidArgument, InvalidType, InvalidVector: arrays that do not fit together or hold
                 what they must not; fewer than 8 queries with pairs; pairs all of one kind.
 
-        Cost: with 800 queries of 384 numbers and 50 pairs each about 10 seconds on one core;
+        Cost: with 800 queries of 384 numbers and 50 pairs each about 30 seconds on one core;
             21 trainings, or 5 with a penalty given.
+
+        Example:
+            >>> rng = np.random.default_rng(0)
+            >>> queries, cosines = rng.normal(size=(10, 3)), rng.uniform(0, 1, 50)
+            >>> of = np.repeat(np.arange(10), 5)
+            >>> CosineAdapter(penalty=1).fit(queries, of, cosines, cosines > 0.5).dim
+            3
         """
         vectors = unit_rows(as_dense(queries, metric=resolve("cosine"), what="queries"))
         pairs = _read_pairs(vectors, of, cosines, relevant)
@@ -158,6 +165,11 @@ class CosineAdapter:
             NotFitted, DimensionMismatch, InvalidVector, InvalidArgument: what is wrong is named.
 
         Cost: two products with the network's weights a query, and a sigmoid a cosine.
+
+        Example:
+            >>> adapter = CosineAdapter.global_curve(slope=20, middle=0.5, dim=3)
+            >>> adapter.probability([1, 0, 0], [0.4, 0.5, 0.6]).round(2).tolist()
+            [0.12, 0.5, 0.88]
         """
         network = self._fitted()
         vectors = as_dense(queries, dim=network.dim, metric=resolve("cosine"), what="queries")
@@ -173,7 +185,13 @@ class CosineAdapter:
         return network.probability(unit_rows(vectors), of, shaped.reshape(-1)).reshape(given.shape)
 
     def keeps(self, queries: Any, cosines: Any) -> npt.NDArray[np.bool_]:
-        """Which rows are probable enough: ``probability(...) >= threshold``; as `probability`."""
+        """Which rows are probable enough: ``probability(...) >= threshold``; as `probability`.
+
+        Example:
+            >>> adapter = CosineAdapter.global_curve(slope=20, middle=0.5, dim=3)
+            >>> adapter.keeps([1, 0, 0], [0.4, 0.6]).tolist()
+            [False, True]
+        """
         kept: npt.NDArray[np.bool_] = self.probability(queries, cosines) >= self.threshold
         return kept
 
@@ -207,6 +225,11 @@ class CosineAdapter:
 
         Raises:
             InvalidArgument: not such a state.
+
+        Example:
+            >>> state = CosineAdapter.global_curve(slope=20, middle=0.5, dim=3).to_dict()
+            >>> CosineAdapter.from_dict(state)
+            CosineAdapter('linear', dim=3, threshold=0.500)
         """
         if not isinstance(state, Mapping) or state.get("kind") != cls.name:
             raise InvalidArgument("from_dict() takes what CosineAdapter.to_dict() gave")

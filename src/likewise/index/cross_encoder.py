@@ -136,6 +136,12 @@ class CrossEncoder:
                 scores of another shape, or not finite.
 
         Cost: `plan`: items times anchor queries, each scored once.
+
+        Example:
+            >>> def score(query, items):
+            ...     return [-abs(query - item) for item in items]
+            >>> CrossEncoder(score, budget=4, rounds=2).fit(range(100), [10, 50, 90])
+            CrossEncoder(budget=4, anchors=2, rounds=2, 100 items, 3 anchor queries)
         """
         held = list(_sequence("items", items))
         if (anchor_queries is None) == (scores is None):
@@ -199,6 +205,14 @@ class CrossEncoder:
         search for cross-encoder models using matrix factorization", EMNLP 2022; N. Yadav,
         N. Monath, M. Zaheer, A. McCallum, "Adaptive retrieval and scalable indexing for k-NN
         search with cross-encoders", 2023 and 2024.
+
+        Example:
+            >>> def score(query, items):
+            ...     return [-abs(query - item) for item in items]
+            >>> index = CrossEncoder(score, budget=20).fit(range(100), range(5, 100, 10))
+            >>> found = index.search([32, 71], k=1)
+            >>> found.ids.tolist(), found.distances.tolist(), found.info.scanned
+            ([[32], [71]], [[0.0], [0.0]], 40)
         """
         started = perf_counter()
         known = self._fitted()
@@ -289,6 +303,13 @@ class CrossEncoder:
         Raises:
             InvalidFile, DamagedFile: no such file, or cut short.
             InvalidArgument: another number of items.
+
+        Example:
+            >>> def score(query, items):
+            ...     return [-abs(query - item) for item in items]
+            >>> CrossEncoder(score, budget=4, rounds=1).fit(range(9), [1, 2]).save("near.index")
+            >>> len(CrossEncoder.load("near.index", score, range(9)))
+            9
         """
         file = open_arrays(Path(path))
         kind = file.attributes.get("index"), file.attributes.get("format")
@@ -322,7 +343,7 @@ class CrossEncoder:
 
 def _best(found: IdArray, scores: FloatArray, k: int) -> Row:
     order = np.lexsort((found, -scores))[:k]
-    return Row(found[order].astype(np.int64), -scores[order])
+    return Row(found[order].astype(np.int64), 0.0 - scores[order])  # no -0.0
 
 
 def _sequence(name: str, values: Any) -> Iterable[Any]:

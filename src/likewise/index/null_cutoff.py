@@ -83,6 +83,10 @@ class NullCutoff:
             InvalidArgument: too few rows; otherwise as `Index.fit`.
 
         Cost: a copy.
+
+        Example:
+            >>> NullCutoff().fit(np.random.default_rng(0).normal(size=(200, 8)))
+            NullCutoff(level=0.1, 200 rows)
         """
         self._metric = resolve(metric)
         sample = as_dense(X, metric=self._metric, what="X")
@@ -123,6 +127,12 @@ class NullCutoff:
             NotFitted, InvalidVector, DimensionMismatch, InvalidType: what is wrong is named.
 
         Cost: a distance to each row of the sample, a query.
+
+        Example:
+            >>> rows = np.random.default_rng(0).normal(size=(1000, 32))
+            >>> cutoff = NullCutoff().fit(rows)
+            >>> cutoff.p_value(rows[0], [1.0, 0.7]) < [0.6, 0.1]
+            array([ True,  True])
         """
         sample = self._fitted()
         vectors = as_dense(queries, dim=sample.shape[1], metric=self._metric, what="queries")
@@ -157,6 +167,12 @@ class NullCutoff:
 
         Raises:
             InvalidArgument: distances that fall, or no rows; otherwise as `p_value`.
+
+        Example:
+            >>> rows = np.random.default_rng(0).normal(size=(1000, 32))
+            >>> cutoff = NullCutoff().fit(rows)
+            >>> cutoff.probability(rows[0], [0.001, 0.6], rows=1000).round(2).tolist()
+            [0.96, 0.0]
         """
         count = check_count("rows", rows)
         p = self.p_value(queries, distances)
@@ -167,7 +183,14 @@ class NullCutoff:
         return kept
 
     def keeps(self, queries: Any, distances: Any, *, rows: int) -> npt.NDArray[np.bool_]:
-        """Which rows are nearer than chance: ``probability(...) >= threshold``."""
+        """Which rows are nearer than chance: ``probability(...) >= threshold``.
+
+        Example:
+            >>> rows = np.random.default_rng(0).normal(size=(1000, 32))
+            >>> cutoff = NullCutoff().fit(rows)
+            >>> cutoff.keeps(rows[0], [0.001, 0.6], rows=1000).tolist()
+            [True, False]
+        """
         kept: npt.NDArray[np.bool_] = self.probability(queries, distances, rows=rows) >= (
             self.threshold
         )
@@ -178,6 +201,11 @@ class NullCutoff:
 
         Raises:
             NotFitted: there is nothing to keep yet.
+
+        Example:
+            >>> cutoff = NullCutoff().fit(np.random.default_rng(0).normal(size=(100, 2)))
+            >>> sorted(cutoff.to_dict())
+            ['kind', 'level', 'metric', 'sample']
         """
         return {
             "kind": self.name,

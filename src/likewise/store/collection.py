@@ -599,7 +599,7 @@ class Collection:
             InvalidType, InvalidFile, InvalidVector: queries or judgements that cannot be read.
             ReadOnly, CollectionLocked, StorageFailed: it cannot be written.
 
-        Cost: a search a query, and the training: about 10 s for 800 queries and k = 50.
+        Cost: a search a query, and the training: about 30 s for 800 queries and k = 50.
 
         Example:
             >>> import likewise as lw
