@@ -241,8 +241,8 @@ REPLICATION = Replication(
     claim="A query-dependent map of the cosine, with one threshold for all queries, raises "
     "precision significantly at a small loss of recall.",
     rule=f"reproduced when an adapter has at least {GAIN:.0%} more precision than the cosine, and "
-    f"than a plain top k, at {ENOUGH} of the recalls {', '.join(map(str, LEVELS))}, on queries held "
-    "out; partly when only its average precision is higher than the cosine's; not reproduced "
+    f"than a plain top k, at {ENOUGH} of the recalls {', '.join(map(str, LEVELS))}, on queries "
+    "held out; partly when only its average precision is higher than the cosine's; not reproduced "
     "otherwise",
     needs=_scifact.FILES,
     run=run,

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import likewise as lw
@@ -79,6 +79,7 @@ graded = st.dictionaries(st.sampled_from(IDS), st.integers(0, 3), min_size=1).fi
 )
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(answers, graded), min_size=1, max_size=4))
 def test_every_metric_is_its_formula(cases):
     qrels = {f"q{i}": grades for i, (_, grades) in enumerate(cases)}
@@ -169,6 +170,7 @@ def test_a_run_goes_to_a_file_and_back(col, tmp_path):
     assert again.means["map"] == pytest.approx(report.means["map"] * 2 / 3)
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=8))
 def test_our_order_survives_the_file(tmp_path_factory, scores):
     path = tmp_path_factory.mktemp("runs") / "run.trec"

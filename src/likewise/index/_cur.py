@@ -28,19 +28,21 @@ def approximate(
     the items' mean scores, and ``shrinkage σ² |w|²`` is added, σ being the largest singular value
     of C: without, the scores explode where there are about as many anchors as anchor queries.
     """
+    from threadpoolctl import threadpool_limits
+
     columns = known[:, anchors].astype(np.float64)
-    if shrinkage == 0:
-        w = scores @ np.linalg.pinv(columns, rcond=ROUNDING)
-        return np.asarray(w @ known, dtype=np.float64)
-    means: FloatArray = known.mean(axis=0, dtype=np.float64)
-    columns -= means[anchors]
-    left, sizes, right = np.linalg.svd(columns, full_matrices=False)
-    if not len(sizes) or sizes[0] == 0:
-        return np.asarray(means, dtype=np.float64)
-    w = left @ (
-        (right @ (scores - means[anchors])) * sizes / (sizes**2 + shrinkage * sizes[0] ** 2)
-    )
-    return np.asarray(means + w @ known - w.sum() * means, dtype=np.float64)
+    with threadpool_limits(limits=1, user_api="blas"):  # more round sums otherwise
+        if shrinkage == 0:
+            w = scores @ np.linalg.pinv(columns, rcond=ROUNDING)
+            return np.asarray(w @ known, dtype=np.float64)
+        means: FloatArray = known.mean(axis=0, dtype=np.float64)
+        columns -= means[anchors]
+        left, sizes, right = np.linalg.svd(columns, full_matrices=False)
+        if not len(sizes) or sizes[0] == 0:
+            return means
+        damped = sizes / (sizes**2 + shrinkage * sizes[0] ** 2)
+        w = left @ ((right @ (scores - means[anchors])) * damped)
+        return np.asarray(means + w @ known - w.sum() * means, dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True)
