@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3.11 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 VENV   := .venv
 BIN    := $(VENV)/bin
-EXTRAS := text,pandas,arrow,test
+EXTRAS := text,pandas,arrow,evaluate,test
 # Pins come from the lock as constraints, so no package can bring in another torch.
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 READY  := $(VENV)/.ready

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from replications import (
-    bm25_variants,
     adanns,
+    bm25_variants,
+    cosine_adapter,
+    cross_encoder_cur,
     gaussian_retrieval,
     graph_insertion_order,
     hedged_embeddings,
@@ -39,5 +41,7 @@ REPLICATIONS: dict[str, Replication] = {
         splade_pooling.REPLICATION,
         splade_distillation.REPLICATION,
         splade_efficient.REPLICATION,
+        cosine_adapter.REPLICATION,
+        cross_encoder_cur.REPLICATION,
     )
 }

@@ -21,11 +21,16 @@ if TYPE_CHECKING:
     from likewise.store import (
         BagField,
         Collection,
+        EvaluationReport,
         GaussianField,
+        Run,
         SparseField,
         VectorField,
         create,
+        evaluate,
         open,
+        read_qrels,
+        read_run,
         restore,
     )
 
@@ -36,6 +41,7 @@ __all__ = [
     "Branch",
     "CacheWarning",
     "Collection",
+    "EvaluationReport",
     "F",
     "Filter",
     "GaussianField",
@@ -43,6 +49,7 @@ __all__ = [
     "LikewiseError",
     "Neighbours",
     "Results",
+    "Run",
     "SearchInfo",
     "SparseField",
     "VectorField",
@@ -50,10 +57,13 @@ __all__ = [
     "create",
     "encode",
     "errors",
+    "evaluate",
     "explain",
     "index",
     "metrics",
     "open",
+    "read_qrels",
+    "read_run",
     "restore",
 ]
 
@@ -65,11 +75,16 @@ _HOMES = {
     "store": (
         "BagField",
         "Collection",
+        "EvaluationReport",
         "GaussianField",
+        "Run",
         "SparseField",
         "VectorField",
         "create",
+        "evaluate",
         "open",
+        "read_qrels",
+        "read_run",
         "restore",
     ),
 }

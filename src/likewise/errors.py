@@ -81,6 +81,17 @@ class NotFitted(LikewiseError, ValueError, AttributeError):
     code, exit_status = "not_fitted", 2
 
 
+class ScoringFailed(LikewiseError, RuntimeError):
+    """A scoring function raised, or gave no finite number an item; ``spent`` counts its scores."""
+
+    code, exit_status = "scoring_failed", 2
+
+    def __init__(self, message: str, spent: int = 0, item: int | None = None) -> None:
+        super().__init__(message)
+        self.spent = spent
+        self.item = item
+
+
 # -- the data was wrong -------------------------------------------------------------
 
 

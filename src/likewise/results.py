@@ -220,6 +220,7 @@ class Hit:
         metadata: the row's metadata.
         branches: of a fused hit, what each of the searches says of it, by the name of the field
             (or "lexical"); else empty.
+        probability: that the row is relevant, of a search with ``cutoff=``; else None.
 
     Example:
         >>> hit = Hit("a", 0.25, 0.875, "hello", {"year": 2020})
@@ -233,6 +234,7 @@ class Hit:
     text: str | None
     metadata: dict[str, Any]
     branches: dict[str, Branch] = field(default_factory=dict)
+    probability: float | None = None
 
 
 class Results(Sequence[Hit]):
@@ -284,8 +286,9 @@ class Results(Sequence[Hit]):
     def to_dicts(self) -> list[dict[str, Any]]:
         """One flat dict a hit: id, distance, score, text, then the metadata.
 
-        A fused hit has ``branches`` too: a dict of branch to its score, distance and rank. A
-        metadata key that carries one of those names gives way to the hit's own value.
+        A fused hit has ``branches`` too: a dict of branch to its score, distance and rank. A hit
+        of a search with ``cutoff=`` has ``probability``. A metadata key that carries one of those
+        names gives way to the hit's own value.
 
         Example:
             >>> info = SearchInfo("exact", 1.0, 1, 0.0, 1)
@@ -301,6 +304,7 @@ class Results(Sequence[Hit]):
                 "score": hit.score,
                 "text": hit.text,
                 **_branches(hit),
+                **({} if hit.probability is None else {"probability": hit.probability}),
             }
             for hit in self._hits
         ]

@@ -16,6 +16,8 @@ from likewise.index._statistics import Statistics
 from likewise.index._warm import warm
 from likewise.index.base import FILE_FORMAT, Index, IndexPlan
 from likewise.index.choosing import Recommendation, recommend
+from likewise.index.cosine_adapter import CosineAdapter
+from likewise.index.cross_encoder import CrossEncoder
 from likewise.index.exact import Exact
 from likewise.index.gaussian import Gaussian
 from likewise.index.graph import Graph
@@ -23,6 +25,7 @@ from likewise.index.hashing import Hash
 from likewise.index.inverted import Inverted
 from likewise.index.multivector import MultiVector
 from likewise.index.muvera import FixedDimensional
+from likewise.index.null_cutoff import NullCutoff
 from likewise.index.planner import CostModel, Plan, choose
 from likewise.index.prefix import Prefix
 from likewise.index.recall import RecallCurve
@@ -88,7 +91,9 @@ def is_current(path: str | Path) -> bool:
 __all__ = [
     "INDEXES",
     "SPARSE_INDEXES",
+    "CosineAdapter",
     "CostModel",
+    "CrossEncoder",
     "Exact",
     "FixedDimensional",
     "Gaussian",
@@ -97,8 +102,9 @@ __all__ = [
     "Index",
     "IndexPlan",
     "Inverted",
-    "MultiVector",
     "Measured",
+    "MultiVector",
+    "NullCutoff",
     "Plan",
     "Prefix",
     "PreparedRows",

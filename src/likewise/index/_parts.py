@@ -99,7 +99,7 @@ def joined(parts: Sequence[Part], alive: BoolArray) -> Part:
             kept.append(array[keep])
     lengths = np.concatenate([part.postings.lengths for part in parts])
     by_row = _kept_by_row(parts, alive, in_place=True)
-    columns, rows, weights = map(np.concatenate, taken)
+    columns, rows, weights = (np.concatenate(kept) for kept in taken)
     return _inverted(int(firsts[-1]), columns, rows, weights, lengths, *by_row)
 
 
