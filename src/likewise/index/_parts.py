@@ -167,7 +167,7 @@ def _inverted(
         if len(lengths):
             shortest = np.minimum.reduceat(lengths[rows], begins)
     found = (starts, rows, weights, lengths, blocks, peaks, shortest, lasts)
-    fixed = Postings(*map(_fixed, (*found, *_bitmaps(count, starts, rows))))
+    columns, rows, weights = (np.concatenate(kept) for kept in taken)
     return Part(count, _fixed(sorted_columns[firsts]), fixed, row_starts, row_columns)
 
 
