@@ -99,7 +99,7 @@ def joined(parts: Sequence[Part], alive: BoolArray) -> Part:
             kept.append(array[keep])
     lengths = np.concatenate([part.postings.lengths for part in parts])
     by_row = _kept_by_row(parts, alive, in_place=True)
-    columns, rows, weights = (np.concatenate(kept) for kept in taken)
+    columns, rows, weights = map(np.concatenate, taken)
     return _inverted(int(firsts[-1]), columns, rows, weights, lengths, *by_row)
 
 
@@ -166,8 +166,8 @@ def _inverted(
         peaks = np.maximum.reduceat(weights, begins)
         if len(lengths):
             shortest = np.minimum.reduceat(lengths[rows], begins)
-    found = (starts, rows, weights, lengths, blocks, peaks, shortest, lasts)
-    columns, rows, weights = (np.concatenate(kept) for kept in taken)
+    found: list[npt.NDArray[Any]] = [starts, rows, weights, lengths, blocks, peaks, shortest, lasts]
+    fixed = Postings(*map(_fixed, [*found, *_bitmaps(count, starts, rows)]))
     return Part(count, _fixed(sorted_columns[firsts]), fixed, row_starts, row_columns)
 
 
