@@ -25,7 +25,7 @@ FILES = tuple(
     for name in ("corpus.jsonl.gz", "queries.jsonl", "qrels_train.tsv", "qrels_test.tsv")
 )
 #: Tokens of a text that have a vector of their own, and numbers in such a vector.
-TOKENS, TOKEN_DIM = 128, 96
+TOKENS, TOKEN_DIM = 128, 48
 
 Judged = dict[str, dict[str, int]]
 
@@ -80,17 +80,25 @@ def vectors(texts: list[str], name: str) -> FloatRows:
 
 def bags(documents: list[str], queries: list[str]) -> tuple[Bags, Bags]:
     """Token vectors of documents and queries, turned to their first principal directions."""
-    raw = [_token_vectors(texts, name) for texts, name in ((documents, "d"), (queries, "q"))]
-    centred = raw[0].tokens[:: max(1, len(raw[0].tokens) // 20_000)].astype(np.float64)
-    _, directions = np.linalg.eigh(centred.T @ centred)
-    turn = directions[:, ::-1][:, :TOKEN_DIM].astype(np.float32)
-    return _turned(raw[0], turn), _turned(raw[1], turn)
+    raw: list[Bags] = []
 
+    def turned(which: int) -> FloatRows:
+        if not raw:
+            raw.extend(_token_vectors(texts, name) for texts, name in parts)
+        some = raw[0].tokens[:: max(1, len(raw[0].tokens) // 20_000)].astype(np.float64)
+        directions = np.linalg.eigh(some.T @ some)[1][:, ::-1][:, :TOKEN_DIM]
+        short = raw[which].tokens.astype(np.float32) @ directions.astype(np.float32)
+        return np.asarray(short / np.linalg.norm(short, axis=1, keepdims=True), dtype=np.float16)
 
-def _turned(bag: Bags, turn: FloatRows) -> Bags:
-    short = bag.tokens @ turn
-    short /= np.linalg.norm(short, axis=1, keepdims=True)
-    return Bags(short, bag.offsets)
+    parts = ((documents, "d"), (queries, "q"))
+    found = []
+    for which, (texts, name) in enumerate(parts):
+        tokens = _kept(f"scifact-{name}-turned-{TOKEN_DIM}.npy", lambda which=which: turned(which))
+        offsets = _kept(
+            f"scifact-{name}-offsets.npy", lambda texts=texts: _encode_tokens(texts).offsets
+        )
+        found.append(Bags(tokens.astype(np.float32), offsets))
+    return found[0], found[1]
 
 
 def _token_vectors(texts: list[str], name: str) -> Bags:
@@ -103,7 +111,7 @@ def _token_vectors(texts: list[str], name: str) -> Bags:
 
     offsets = _kept(f"scifact-{name}-offsets.npy", lambda: make().offsets)
     tokens = _kept(f"scifact-{name}-tokens.npy", lambda: make().tokens.astype(np.float16))
-    return Bags(tokens.astype(np.float32), offsets)
+    return Bags(tokens, offsets)
 
 
 def _encode_tokens(texts: list[str]) -> Bags:

@@ -20,7 +20,7 @@ from replications.protocol import Outcome, Paper, Replication, Setting, Table, V
 
 BUDGETS = (50, 100, 200)
 DEPTHS = (1, 10, 50)
-ANCHOR_QUERIES, ASKED = 500, 150
+ANCHOR_QUERIES, ASKED = 250, 60
 WAYS = (
     "re-ranking dual-encoder candidates",
     "ANNCUR, plain pseudo-inverse",

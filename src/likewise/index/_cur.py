@@ -34,7 +34,7 @@ def approximate(
     with threadpool_limits(limits=1, user_api="blas"):  # more round sums otherwise
         if shrinkage == 0:
             w = scores @ np.linalg.pinv(columns, rcond=ROUNDING)
-            return np.asarray(w @ known, dtype=np.float64)
+            return np.asarray(w.astype(np.float32) @ known, dtype=np.float64)
         means: FloatArray = known.mean(axis=0, dtype=np.float64)
         columns -= means[anchors]
         left, sizes, right = np.linalg.svd(columns, full_matrices=False)
@@ -42,7 +42,8 @@ def approximate(
             return means
         damped = sizes / (sizes**2 + shrinkage * sizes[0] ** 2)
         w = left @ ((right @ (scores - means[anchors])) * damped)
-        return np.asarray(means + w @ known - w.sum() * means, dtype=np.float64)
+        told = w.astype(np.float32) @ known  # float64 would copy what is known
+        return np.asarray(means + told - w.sum() * means, dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True)
