@@ -8,6 +8,7 @@ from benchmarks import (
     graph_search,
     index_families,
     ingest,
+    lexical_search,
     memory,
     planner_regret,
     search_overhead,
@@ -27,5 +28,6 @@ BENCHMARKS: dict[str, Benchmark] = {
         graph_search.BENCHMARK,
         index_families.BENCHMARK,
         window_search.BENCHMARK,
+        lexical_search.BENCHMARK,
     )
 }

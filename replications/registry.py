@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from replications import (
+    bm25_variants,
     graph_insertion_order,
     hnsw_insertion_order,
     hybrid_fusion,
@@ -19,5 +20,6 @@ REPLICATIONS: dict[str, Replication] = {
         index_families.REPLICATION,
         window_filters.REPLICATION,
         hybrid_fusion.REPLICATION,
+        bm25_variants.REPLICATION,
     )
 }

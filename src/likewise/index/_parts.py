@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from likewise._sparse_rows import SparseRows
-from likewise.index._postings.values import BLOCK, Postings
+from likewise.index._postings.values import BLOCK, DENSE, WINDOW, Postings
 
 BoolArray = npt.NDArray[np.bool_]
 Int32Array = npt.NDArray[np.int32]
@@ -159,15 +159,35 @@ def _inverted(
     # The first posting of every block: that of its term, and its number within the term.
     within = np.arange(blocks[-1]) - np.repeat(blocks[:-1], np.diff(blocks))
     begins = np.repeat(starts[:-1], np.diff(blocks)) + BLOCK * within
-    ends = np.append(begins[1:], len(columns))[: len(begins)]
-    peaks, shortest = weights[:0], lengths[:0]
+    ends = np.append(begins[1:], len(columns))
+    peaks, shortest, lasts = weights[:0], lengths[:0], rows[:0]
     if len(begins):
+        lasts = rows[ends - 1]
         peaks = np.maximum.reduceat(weights, begins)
         if len(lengths):
             shortest = np.minimum.reduceat(lengths[rows], begins)
-    postings = (starts, rows, weights, lengths, blocks, peaks, shortest, rows[ends - 1])
-    fixed = Postings(*map(_fixed, postings))
+    found = (starts, rows, weights, lengths, blocks, peaks, shortest, lasts)
+    fixed = Postings(*map(_fixed, (*found, *_bitmaps(count, starts, rows))))
     return Part(count, _fixed(sorted_columns[firsts]), fixed, row_starts, row_columns)
+
+
+def _bitmaps(
+    count: int, starts: Int64Array, rows: Int32Array
+) -> tuple[Int64Array, npt.NDArray[np.uint64], Int32Array]:
+    """Which rows have each of the commonest terms, as bits, and the postings before each word."""
+    sizes = np.diff(starts)
+    dense = np.flatnonzero(sizes * DENSE >= count) if count >= WINDOW else sizes[:0]
+    words = -(-count // 64)
+    bitmaps = np.full(len(sizes), -1, dtype=np.int64)
+    bitmaps[dense] = words * np.arange(len(dense))
+    bits = np.zeros((len(dense), words), dtype=np.uint64)
+    for number, term in enumerate(dense.tolist()):
+        having = np.zeros(64 * words, dtype=np.bool_)
+        having[rows[starts[term] : starts[term + 1]]] = True
+        bits[number] = np.packbits(having, bitorder="little").view("<u8")
+    before = np.zeros((len(dense), words), dtype=np.int32)
+    np.cumsum(np.bitwise_count(bits[:, :-1]), axis=1, out=before[:, 1:])
+    return bitmaps, bits.reshape(-1), before.reshape(-1)
 
 
 def _fixed(array: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -11,6 +11,8 @@ import numpy as np
 
 #: Postings of a block, of which the largest weight and the shortest row are kept.
 BLOCK = 64
+#: A term that at least one row in so many has gets a bitmap, in which rows are looked up quicker.
+DENSE = 16
 #: Rows that are scored together: their sums fit the first cache.
 WINDOW = 4096
 
@@ -28,6 +30,10 @@ class Postings(NamedTuple):
         peaks: (blocks,) float32, the largest weight of each.
         shortest: (blocks,) int32, the least of the lengths of its rows; empty as lengths are.
         lasts: (blocks,) int32, its last row.
+        bitmaps: (terms,) int64, where the bitmap of a term that many rows have begins in the next
+            two; -1 for the others.
+        bits: uint64, one bit a row: whether it has the term.
+        before: int32, for each word of ``bits`` the postings of the term before its rows.
     """
 
     starts: Any
@@ -38,6 +44,9 @@ class Postings(NamedTuple):
     peaks: Any
     shortest: Any
     lasts: Any
+    bitmaps: Any
+    bits: Any
+    before: Any
 
 
 class Formula(NamedTuple):
@@ -84,17 +93,22 @@ class Best(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """Memory of one thread: the sums and marks of a window, and for each term of a query
+    """Memory of one thread: ``sums`` and ``marks`` of a window, ``values`` of a term's postings
+    there, the rows ``found`` with what is known of their ``scores``, and for each term of a query
 
     - ``at``, ``ends``: its postings in the window;
-    - ``block``, ``after``: the blocks that hold these two;
+    - ``block``, ``after``: the blocks that hold ``at`` and ``ends``;
     - ``bounds``: the most that it adds to a row there;
     - ``order``, ``rank``: the terms by their bounds, the least first, and the inverse;
-    - ``rests``: by rank, the sum of all bounds before.
+    - ``rests``: by rank, the sum of all bounds before;
+    - ``parts``: what it adds to one row.
     """
 
     sums: Any
     marks: Any
+    values: Any
+    found: Any
+    scores: Any
     at: Any
     ends: Any
     block: Any
@@ -103,14 +117,17 @@ class Scratch(NamedTuple):
     order: Any
     rank: Any
     rests: Any
+    parts: Any
 
 
 def scratch(terms: int) -> Scratch:
     """For queries of at most so many terms."""
-    size = max(1, terms)
-    whole = {name: np.zeros(size, dtype=np.int64) for name in Scratch._fields[2:]}
-    whole |= {name: np.zeros(size, dtype=np.float64) for name in ("bounds", "rests")}
-    return Scratch(np.zeros(WINDOW), np.zeros(WINDOW // 64, dtype=np.uint64), **whole)
+    size = terms + 1
+    of_terms = {name: np.zeros(size, dtype=np.int64) for name in Scratch._fields[5:]}
+    of_terms |= {name: np.zeros(size, dtype=np.float64) for name in ("bounds", "rests", "parts")}
+    marks, found = np.zeros(WINDOW // 64, dtype=np.uint64), np.zeros(WINDOW, dtype=np.int64)
+    sums, scores = np.zeros(WINDOW), np.zeros(WINDOW)
+    return Scratch(sums, marks, np.zeros(WINDOW), found, scores, **of_terms)
 
 
 def best(queries: int, k: int) -> Best:
