@@ -8,6 +8,8 @@ from replications import (
     hnsw_insertion_order,
     hybrid_fusion,
     index_families,
+    muvera,
+    pseudo_query,
     window_filters,
 )
 from replications.protocol import Replication
@@ -18,6 +20,8 @@ REPLICATIONS: dict[str, Replication] = {
         hnsw_insertion_order.REPLICATION,
         graph_insertion_order.REPLICATION,
         index_families.REPLICATION,
+        muvera.REPLICATION,
+        pseudo_query.REPLICATION,
         window_filters.REPLICATION,
         hybrid_fusion.REPLICATION,
         bm25_variants.REPLICATION,

@@ -29,6 +29,16 @@ class TestProposals(MultiVectorConformance):
         found = fitted.search(self.data(7, seed=1), 5, effort=40)
         assert found.info.scanned == 7 * 40
         assert found.info.recall == fitted.curve.recall_at(40, 5)
+        everything = fitted.search(self.data(7, seed=1), 5, effort=self.bags)
+        assert (everything.info.strategy, everything.info.recall) == ("exact", 1.0)
+
+    def test_effort_with_a_filter_promises_no_more_than_was_measured(self, fitted):
+        mask = np.arange(self.bags) % 2 == 0
+        found = fitted.search(self.data(7, seed=1), 5, effort=100, where=mask)
+        assert found.info.scanned == 700
+        assert found.info.recall <= fitted.curve.recall_at(200, 5)
+        few = fitted.search(self.data(7, seed=1), 1, effort=2, where=np.arange(4))
+        assert (few.info.strategy, few.info.recall) == ("muvera", 0.0)
 
 
 class TestExact(MultiVectorConformance):

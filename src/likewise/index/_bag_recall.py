@@ -66,6 +66,17 @@ class BagCurves:
         effort = max(math.ceil(SPARE * share * near[0]) + k, far[0])
         return effort, min(near[1], far[1])
 
+    def recall(self, effort: int, k: int, rows: int, matching: int) -> float:
+        """What was measured for so many proposals; 0.0 where nothing was."""
+        if matching == rows:
+            return self.near.recall_at(effort, k)
+        share = matching / rows
+        measured = [known for known in self.far if known <= share]
+        if not measured:
+            return 0.0
+        near = self.near.recall_at(int(effort / (SPARE * share)), math.ceil(k / share))
+        return min(near, self.far[max(measured)].recall_at(effort, k))
+
     def to_dict(self) -> dict[str, Any]:
         """As plain values, for JSON."""
         far = {str(share): curve.to_dict() for share, curve in self.far.items()}

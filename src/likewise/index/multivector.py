@@ -27,10 +27,10 @@ from likewise.errors import (
     OverLimit,
     UnknownMetric,
 )
-from likewise.index import _proposing_bags as proposing
 from likewise.index._bag_recall import ASKED, PIECE, BagCurves
 from likewise.index._bag_store import BLOCK, STORAGES, BagStore, bytes_of
 from likewise.index._chamfer import approximate, nearest
+from likewise.index._proposing_bags import BagProposer
 from likewise.index._protocol import Answer, IndexPlan, Request
 from likewise.index._selection import select
 from likewise.index._slots import IdArray, Slots
@@ -164,7 +164,7 @@ class MultiVector:
         self._given_index = index
         self._store: BagStore | None = None
         self._slots = Slots(0)
-        self._proposer: proposing.BagProposer | None = None
+        self._proposer: BagProposer | None = None
         self._curves: BagCurves | None = None
         self._asked: Bags | None = None
 
@@ -296,15 +296,13 @@ class MultiVector:
 
     def _built(
         self, store: BagStore, slots: Slots, bags: Bags, asked: Bags | None
-    ) -> tuple[proposing.BagProposer | None, BagCurves | None]:
+    ) -> tuple[BagProposer | None, BagCurves | None]:
         alive = np.flatnonzero(slots.alive)
         if self.encoding is None or len(alive) < SMALLEST:
             return None, None
         template = self._template
         living = bags if len(alive) == len(bags) else bags.take(alive)
-        proposer = proposing.BagProposer.fitted(
-            self.encoding, template, living, slots.positions[alive]
-        )
+        proposer = BagProposer.fitted(self.encoding, template, living, slots.positions[alive])
         return proposer, proposer.measured(store, slots, asked, self.random_state)
 
     def delete(self, ids: Any) -> int:
@@ -419,7 +417,9 @@ class MultiVector:
         matching, k = request.selection.count, request.k
         if request.effort is not None:
             effort = max(request.effort, k or 1)
-            recall = self._curves.near.recall_at(effort, k or 1)
+            if effort >= matching:
+                return None, 1.0, f"{effort:,} proposals were asked for, which are all"
+            recall = self._curves.recall(effort, k or 1, len(self), matching)
             return effort, recall, f"{effort:,} proposals were asked for"
         if request.exact or request.recall == 1.0 or k is None:
             return None, 1.0, "an exact answer was asked for" if k else "a radius has no depth"
@@ -581,7 +581,7 @@ class MultiVector:
         store = BagStore(header["storage"], header["originals"], header["dim"], stored)
         index._slots = Slots.from_arrays(arrays, len(store))
         if header["proposer"] is not None:
-            index._proposer = proposing.BagProposer.from_arrays(arrays, header["proposer"], n_jobs)
+            index._proposer = BagProposer.from_arrays(arrays, header["proposer"], n_jobs)
             index._curves = BagCurves.from_dict(header["curves"])
             index._given_index = index._proposer.index
         if "asked" in arrays:

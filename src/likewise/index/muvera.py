@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import scipy.sparse
 
 from likewise._arguments import check_count, suggest_arguments
 from likewise.errors import InvalidArgument, InvalidType
@@ -168,11 +167,11 @@ class FixedDimensional:
             inner /= np.float32(np.sqrt(short))
         sketch = None
         if self.d_final is not None:
+            from scipy.sparse import csr_array
+
             signs = rng.choice(SIGNS, long)
             places = rng.integers(0, self.d_final, long)
-            sketch = scipy.sparse.csr_array(
-                (signs, places, np.arange(long + 1)), shape=(long, self.d_final)
-            )
+            sketch = csr_array((signs, places, np.arange(long + 1)), shape=(long, self.d_final))
         return planes, inner, sketch
 
     def _encoded(self, bags: Bags, *, document: bool) -> Float32Array:
@@ -214,10 +213,10 @@ def blocks(offsets: IntArray, vectors: int) -> Iterator[tuple[int, int]]:
 
 def _summed(vectors: Float32Array, cells: IntArray, count: int) -> Float32Array:
     """(count, d) the sum of the vectors in each cell, added in the order of the vectors."""
+    from scipy.sparse import csc_array
+
     ones = np.ones(len(cells), dtype=np.float32)
-    into = scipy.sparse.csc_array(
-        (ones, cells, np.arange(len(cells) + 1)), shape=(count, len(cells))
-    )
+    into = csc_array((ones, cells, np.arange(len(cells) + 1)), shape=(count, len(cells)))
     return np.asarray(into @ vectors, dtype=np.float32)
 
 

@@ -48,8 +48,10 @@ def formula(metric: str, query: Any, bags: Bags) -> Distances:
         for q in query.astype(np.float64):
             products = []
             for p in bag.astype(np.float64):
-                length = np.linalg.norm(q) * np.linalg.norm(p) if metric == "cosine" else 1.0
-                products.append(float(q @ p) / length)
+                product = float(q @ p)
+                if metric == "cosine":
+                    product /= float(np.linalg.norm(q) * np.linalg.norm(p))
+                products.append(product)
             total += max(products)
         mean = total / len(query)
         found.append(1.0 - mean if metric == "cosine" else -mean)
