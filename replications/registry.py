@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from replications import (
     bm25_variants,
+    adanns,
+    gaussian_retrieval,
     graph_insertion_order,
+    hedged_embeddings,
     hnsw_insertion_order,
     hybrid_fusion,
     index_families,
@@ -25,5 +28,8 @@ REPLICATIONS: dict[str, Replication] = {
         window_filters.REPLICATION,
         hybrid_fusion.REPLICATION,
         bm25_variants.REPLICATION,
+        adanns.REPLICATION,
+        gaussian_retrieval.REPLICATION,
+        hedged_embeddings.REPLICATION,
     )
 }

@@ -5,6 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from likewise.encode import uncertainty
 from likewise.encode.uncertainty import gaussians_of
 from likewise.errors import InvalidArgument, InvalidVector, UnknownArgument
 
@@ -15,7 +16,9 @@ X = rng.standard_normal((sum(SIZES), 4)).astype(np.float32) * [1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("prior", [0.5, 4.0])
-def test_it_is_the_loop(prior):
+@pytest.mark.parametrize("block", [1, 6, 7, 1000])
+def test_it_is_the_loop(prior, block, monkeypatch):
+    monkeypatch.setattr(uncertainty, "BLOCK", block)
     found = gaussians_of(X, OFFSETS, prior=prior)
     bags = [X[a:b] for a, b in pairwise(OFFSETS)]
     within = sum(((bag - bag.mean(axis=0)) ** 2).sum(axis=0) for bag in bags)

@@ -91,6 +91,30 @@ def test_the_inner_product_is_the_divergence(spread, scales):
     assert (np.abs(product - truth) / truth)[well].max() < 1e-5
 
 
+def test_equal_variances_rank_by_distance():
+    X, Q = rows(1500), rows(20, seed=1)
+    same_width = np.float32([0.3, 2, 1, 5, 0.7, 1]) * np.ones_like(X.means)
+    X, Q = Gaussians(X.means, same_width), Gaussians(Q.means, same_width[:20])
+    assert np.abs(KLMap.over(X).rows(X)).max() < 1e3
+    index = Gaussian(index=Graph("dot", costs=CHEAP)).fit(X)
+    exact = index.search(Q, k=10, exact=True)
+    scaled = [g.means / np.sqrt(g.variances) for g in (Q, X)]
+    truth = Exact("sqeuclidean").fit(scaled[1]).search(scaled[0], 10)
+    np.testing.assert_array_equal(exact.ids, truth.ids)
+    np.testing.assert_allclose(exact.distances, truth.distances / 2, rtol=1e-5)
+    found = index.search(Q, k=10, recall=0.9)
+    assert np.mean(found.distances <= exact.distances[:, -1:] * (1 + 1e-9)) >= 0.87
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.3])
+def test_walks_are_taken_where_scans_are_dear(spread):
+    """Weights of the mapped numbers let a graph find nearly all of the truth."""
+    dear = CostModel(call=0.0, streamed=1e-6, gathered=1e-6, value=1e-4)
+    X = rows(2500, spread=spread)
+    index = Gaussian(index=Graph("dot", costs=dear)).fit(X)
+    assert index.search(rows(20, seed=1, spread=spread), k=10, recall=0.9).info.strategy == "graph"
+
+
 def test_the_map_as_published_ranks_the_same():
     Q, X = rows(5, seed=1), rows(300)
     plain, suited = KLMap.plain(DIM), KLMap.over(X)

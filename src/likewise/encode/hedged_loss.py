@@ -66,21 +66,21 @@ def hedged_loss(
         >>> 0 < loss.item() < 0.1
         True
     """
-    torch = import_torch()
+    library = import_torch()
     _check(means, log_variances, pairs, match)
     weight = check_number("beta", beta)
     if weight < 0:
         raise InvalidArgument(f"beta must be at least 0; got {beta}")
-    steep = torch.as_tensor(scale)
+    steep = library.as_tensor(scale)
     if not bool((steep > 0).all()):
         raise InvalidArgument(
             f"scale must be above 0; got {steep.detach().tolist()}; softplus keeps it there"
         )
     count = check_count("samples", samples)
     logs = log_variances.clamp(LOWEST, HIGHEST)
-    generator = torch.Generator(device=means.device)
+    generator = library.Generator(device=means.device)
     generator.manual_seed(check_count("random_state", random_state, minimum=0))
-    drawn = torch.randn(
+    drawn = library.randn(
         (2, count, *pairs.shape[:1], means.shape[1]), generator=generator, device=means.device
     )
     sides = [
@@ -90,11 +90,11 @@ def hedged_loss(
     gaps = sides[0][:, None] - sides[1][None, :]
     # The root has no slope at 0.
     distances = (gaps.square().sum(dim=-1) + 1e-12).sqrt()
-    logits = torch.as_tensor(offset) - steep * distances
-    signed = torch.where(match, logits, -logits)
+    logits = library.as_tensor(offset) - steep * distances
+    signed = library.where(match, logits, -logits)
     # The mean of probabilities, by their logarithms: log-mean-exp of log-sigmoid.
-    chances = torch.nn.functional.logsigmoid(signed).reshape(count * count, -1)
-    total = -(torch.logsumexp(chances, dim=0) - 2 * torch.tensor(float(count)).log()).mean()
+    chances = library.nn.functional.logsigmoid(signed).reshape(count * count, -1)
+    total = -(library.logsumexp(chances, dim=0) - 2 * library.tensor(float(count)).log()).mean()
     prior = 0.5 * (logs.exp() + means.square() - 1 - logs).sum(dim=1).mean()
     result: torch.Tensor = total + weight * prior
     return result

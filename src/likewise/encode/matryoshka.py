@@ -94,24 +94,26 @@ def nested_heads(
         >>> total = sum(torch.nn.functional.cross_entropy(x, torch.zeros(5).long())
         ...             for x in logits.values())
     """
-    torch = import_torch()
+    library = import_torch()
     width, kinds = check_count("dim", dim), check_count("classes", classes, minimum=2)
     lengths = check_lengths(dims, width)
-    generator = torch.Generator().manual_seed(check_count("random_state", random_state, minimum=0))
+    generator = library.Generator().manual_seed(
+        check_count("random_state", random_state, minimum=0)
+    )
 
     def parameter(*shape: int, within: float) -> Any:
-        drawn = torch.rand(*shape, generator=generator)
-        return torch.nn.Parameter((2 * drawn - 1) * within)
+        drawn = library.rand(*shape, generator=generator)
+        return library.nn.Parameter((2 * drawn - 1) * within)
 
-    class NestedHeads(torch.nn.Module):  # type: ignore[misc, name-defined]
+    class NestedHeads(library.nn.Module):  # type: ignore[misc, name-defined]
         def __init__(self) -> None:
             super().__init__()
             matrices = (width,) if tied else lengths
             bounds = [1 / math.sqrt(m) for m in matrices]
-            self.matrices = torch.nn.ParameterList(
+            self.matrices = library.nn.ParameterList(
                 [parameter(kinds, m, within=b) for m, b in zip(matrices, bounds, strict=True)]
             )
-            self.biases = torch.nn.ParameterList([parameter(kinds, within=b) for b in bounds])
+            self.biases = library.nn.ParameterList([parameter(kinds, within=b) for b in bounds])
 
         def forward(self, vectors: torch.Tensor) -> dict[int, torch.Tensor]:
             check_lengths(lengths, _width((vectors,)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,9 @@ import numpy as np
 from likewise._arguments import check_number, suggest_arguments
 from likewise.errors import InvalidArgument, InvalidVector
 from likewise.vectors import Gaussians, as_dense, as_gaussians
+
+#: Vectors summed at a time.
+BLOCK = 1 << 16
 
 
 @suggest_arguments
@@ -51,10 +55,15 @@ def gaussians_of(
     if floor is not None and check_number("floor", floor) <= 0:
         raise InvalidArgument(f"floor must be above 0; got {floor}")
     counts = np.diff(starts)[:, None].astype(np.float64)
-    wide = rows.astype(np.float64)
-    means = np.add.reduceat(wide, starts[:-1], axis=0) / counts
-    wide -= np.repeat(means, np.diff(starts), axis=0)
-    squares = np.add.reduceat(wide**2, starts[:-1], axis=0)
+    means, squares = np.empty((2, len(counts), rows.shape[1]))
+    # Whole bags, about BLOCK vectors at a time: in float64 all would take a lot of memory.
+    cuts = np.unique(np.searchsorted(starts, np.arange(0, len(rows), BLOCK)))
+    for first, last in pairwise([*cuts[cuts < len(counts)].tolist(), len(counts)]):
+        wide = rows[starts[first] : starts[last]].astype(np.float64)
+        inside, sizes = starts[first:last] - starts[first], counts[first:last]
+        means[first:last] = np.add.reduceat(wide, inside, axis=0) / sizes
+        wide -= np.repeat(means[first:last], sizes[:, 0].astype(np.int64), axis=0)
+        squares[first:last] = np.add.reduceat(wide**2, inside, axis=0)
     spare = max(1, len(rows) - len(counts))
     variances = (squares + weight * squares.sum(axis=0) / spare) / np.maximum(counts + weight, 1.0)
     if floor is not None:

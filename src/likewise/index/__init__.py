@@ -29,6 +29,7 @@ from likewise.index.recall import RecallCurve
 from likewise.index.rotation import Rotation
 from likewise.index.scanning import PreparedRows, Scan, prepare, scan
 from likewise.index.sparse import SPARSE_FORMAT, Sparse
+from likewise.index.sweep import Measured, Sweep, sweep
 from likewise.index.tree import Tree
 from likewise.index.window import Window
 
@@ -97,6 +98,7 @@ __all__ = [
     "IndexPlan",
     "Inverted",
     "MultiVector",
+    "Measured",
     "Plan",
     "Prefix",
     "PreparedRows",
@@ -106,6 +108,7 @@ __all__ = [
     "Scan",
     "Sparse",
     "Statistics",
+    "Sweep",
     "Tree",
     "WarmReport",
     "Window",
@@ -115,5 +118,6 @@ __all__ = [
     "prepare",
     "recommend",
     "scan",
+    "sweep",
     "warm",
 ]

@@ -25,6 +25,8 @@ Float64Array = npt.NDArray[np.float64]
 
 #: Numbers compared at a time.
 BLOCK = 1 << 22
+#: A number of d* counts as spread by this share of its size at least.
+LEAST_SPREAD = 0.01
 
 
 def divergences(Q: FloatArray, X: FloatArray) -> Float64Array:
@@ -62,11 +64,14 @@ class KLMap:
 
     A divergence does not change when both Gaussians are shifted and scaled alike; numbers near 1
     lose the least when they are rounded to float32. ``level`` is taken off the first number of
-    every d*, which moves all inner products by the same.
+    every d*, which moves all inner products by the same. Numbers of d* are divided by ``weights``
+    and those of q* multiplied, so that both spread alike in every direction: without it one large
+    number hides the others from codes and from links.
 
     Attributes:
         shift, scale: (dim,) what is subtracted from means, and what they are divided by after.
         level: see above.
+        weights: (2 dim + 1,) see above.
 
     Example:
         >>> from likewise.vectors import as_gaussians
@@ -81,6 +86,7 @@ class KLMap:
     shift: Float64Array
     scale: Float64Array
     level: float
+    weights: Float64Array
 
     @classmethod
     def plain(cls, dim: int) -> KLMap:
@@ -90,11 +96,11 @@ class KLMap:
             >>> KLMap.plain(1).level
             0.0
         """
-        return cls(np.zeros(dim), np.ones(dim), 0.0)
+        return cls(np.zeros(dim), np.ones(dim), 0.0, np.ones(2 * dim + 1))
 
     @classmethod
     def over(cls, rows: Gaussians) -> KLMap:
-        """The map with the shift, scale and level that suit ``rows``.
+        """The map that suits ``rows``, and queries like them.
 
         Example:
             >>> from likewise.vectors import as_gaussians
@@ -106,20 +112,27 @@ class KLMap:
         shift = rows.means.mean(axis=0, dtype=np.float64)
         # The middle variance on a scale of ratios, so that 1 / variance is near 1.
         scale = np.exp(0.5 * np.log(rows.variances.astype(np.float64)).mean(axis=0))
-        first = cls(shift, scale, 0.0)._first(*standardised(rows, shift, scale))
-        return cls(shift, scale, float(np.median(first)))
+        means, variances = standardised(rows, shift, scale)
+        first = _first(means, variances)
+        level = float(np.median(first))
+        d = _beside(first - level, -0.5 / variances, means / variances)
+        q = _beside(np.ones(len(rows)), variances + means**2, means)
+        sizes = [np.sqrt((side**2).mean(axis=0)) for side in (d, q)]
+        # What hardly differs from row to row must not be blown up to the size of the others.
+        spread = np.maximum(d.std(axis=0), LEAST_SPREAD * sizes[0])
+        weights = np.sqrt(np.where(spread > 0, spread, 1.0) / np.where(sizes[1] > 0, sizes[1], 1.0))
+        return cls(shift, scale, level, weights)
 
     def queries(self, q: Gaussians) -> Float32Array:
         """(n, 2 dim + 1) q* of the rows."""
         means, variances = standardised(q, self.shift, self.scale)
-        ones = np.ones((len(q), 1))
-        return _narrow(ones, variances + means**2, means)
+        return _narrow(self.weights * _beside(np.ones(len(q)), variances + means**2, means))
 
     def rows(self, d: Gaussians) -> Float32Array:
         """(n, 2 dim + 1) d* of the rows."""
         means, variances = standardised(d, self.shift, self.scale)
-        first = self._first(means, variances)[:, None] - self.level
-        return _narrow(first, -0.5 / variances, means / variances)
+        first = _first(means, variances) - self.level
+        return _narrow(_beside(first, -0.5 / variances, means / variances) / self.weights)
 
     def constants(self, q: Gaussians) -> Float64Array:
         """(n,) c(q): what an inner product is subtracted from to give the divergence."""
@@ -127,15 +140,21 @@ class KLMap:
         constants: Float64Array = -0.5 * (1.0 + np.log(variances)).sum(axis=1) - self.level
         return constants
 
-    def _first(self, means: Float64Array, variances: Float64Array) -> Float64Array:
-        total: Float64Array = -0.5 * (means**2 / variances + np.log(variances)).sum(axis=1)
-        return total
+
+def _first(means: Float64Array, variances: Float64Array) -> Float64Array:
+    """The first number of d*, of every row."""
+    total: Float64Array = -0.5 * (means**2 / variances + np.log(variances)).sum(axis=1)
+    return total
 
 
-def _narrow(*parts: Float64Array) -> Float32Array:
-    """Side by side in float32; what is beyond it becomes infinite, for the caller to see."""
+def _beside(first: Float64Array, *parts: Float64Array) -> Float64Array:
+    return np.concatenate([first[:, None], *parts], axis=1)
+
+
+def _narrow(wide: Float64Array) -> Float32Array:
+    """In float32; what is beyond it becomes infinite, for the caller to see."""
     with np.errstate(over="ignore"):
-        return np.concatenate(parts, axis=1).astype(np.float32)
+        return wide.astype(np.float32)
 
 
 def standardised(

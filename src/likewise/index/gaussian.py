@@ -387,12 +387,13 @@ class Gaussian(Index):
     def _state(self) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]]:
         arrays, inner = packed(self._inner, "inner/")
         arrays |= self._numbers.to_arrays("inner-")
-        arrays |= {"shift": self._map.shift, "scale": self._map.scale}
+        mapped = self._map
+        arrays |= {"shift": mapped.shift, "scale": mapped.scale, "weights": mapped.weights}
         measured = None
         if self._measured is not None:
             measured = [self._measured[0].to_dict(), self._measured[1]]
         plain = {"kind": self._inner.name, "inner": inner, "measured": measured}
-        return arrays, {**plain, "level": self._map.level}
+        return arrays, {**plain, "level": mapped.level}
 
     def _restore(
         self, rows: GrowingRows, arrays: Mapping[str, npt.NDArray[Any]], state: dict[str, Any]
@@ -402,7 +403,8 @@ class Gaussian(Index):
         kind = INDEXES[state["kind"]]
         self._inner = unpacked(kind, "inner/", arrays, state["inner"], self.n_jobs)
         self._numbers = Numbers.from_arrays("inner-", arrays)
-        self._map = KLMap(np.array(arrays["shift"]), np.array(arrays["scale"]), state["level"])
+        shift, scale, weights = (np.array(arrays[n]) for n in ("shift", "scale", "weights"))
+        self._map = KLMap(shift, scale, state["level"], weights)
         kept = state["measured"]
         self._measured = None if kept is None else (RecallCurve.from_dict(kept[0]), kept[1])
         self._rows = rows

@@ -157,7 +157,7 @@ class Prefix(Proposing):
                 f"code_bytes must be at most dims: a byte is for a number or more; got "
                 f"code_bytes={code_bytes} for dims={shortest}"
             )
-        self._measured: dict[tuple[int, int, int, int], float] = {}
+        self._forget()
 
     def __repr__(self) -> str:
         dims = self._dims if self._rows is None else self.lengths
@@ -279,14 +279,14 @@ class Prefix(Proposing):
     def _fit(self, rows: GrowingRows, progress: Progress | None) -> None:
         self._lengths_for(rows.dim)
         super()._fit(rows, progress)
-        self._measured = {}
+        self._forget()
 
     def _add(self, rows: Float32Array) -> None:
-        self._measured = {}
+        self._forget()
         super()._add(rows)
 
     def _compact(self, keep: IdArray) -> None:
-        self._measured = {}
+        self._forget()
         super()._compact(keep)
 
     def _search(self, queries: Float32Array, request: Request) -> Answer:
@@ -296,6 +296,11 @@ class Prefix(Proposing):
         answer = super()._search(queries, request)
         answer.reason += self._about()
         return answer
+
+    def _forget(self) -> None:
+        """What was measured of searches by ``dims``, which other rows would answer otherwise."""
+        self._measured: dict[tuple[int, int, int, int], float] = {}
+        self._truths: dict[int, tuple[IdArray, list[Row]]] = {}
 
     def _about(self) -> str:
         if self._coded is None:
@@ -358,18 +363,25 @@ class Prefix(Proposing):
         k = request.k or 1
         key = (dims, request.rerank, probe, k)
         if key not in self._measured:
-            held = np.setdiff1d(np.arange(len(self._prepared.rows)), coded.waiting)
-            chosen = sample(self._prepared.rows, held, ASKED, self.random_state + 2)
-            rows, deep = self._prepared.rows[chosen], min(k, len(held) - 1)
+            chosen, truth = self._truth_at(coded, k)
+            rows = self._prepared.rows[chosen]
             turned = _ladder(coded).turned(coded.placement.queries(rows), each=True)
             proposed = rung.propose(turned, probe, request.rerank + 1, None)
             proposed = np.where(proposed == chosen[:, None], -1, proposed)
             answers = rank(self._prepared, rows, proposed, k)
-            truth = scan(self._prepared, rows, deep + 1, None, held).rows
-            others = [_without(t, own) for t, own in zip(truth, chosen, strict=True)]
-            shares = [share_found(a, t, deep) for a, t in zip(answers, others, strict=True)]
+            shares = [share_found(a, t, k) for a, t in zip(answers, truth, strict=True)]
             self._measured[key] = float(np.mean(shares))
         return self._measured[key]
+
+    def _truth_at(self, coded: Coded, k: int) -> tuple[IdArray, list[Row]]:
+        """Some rows, and the true nearest ``k`` of each, itself left out."""
+        if k not in self._truths:
+            held = np.setdiff1d(np.arange(len(self._prepared.rows)), coded.waiting)
+            chosen = sample(self._prepared.rows, held, ASKED, self.random_state + 2)
+            found = scan(self._prepared, self._prepared.rows[chosen], k + 1, None, held).rows
+            others = [_without(row, own) for row, own in zip(found, chosen, strict=True)]
+            self._truths[k] = chosen, others
+        return self._truths[k]
 
     # -- hooks of `Proposing` ----------------------------------------------------------
 
