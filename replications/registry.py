@@ -13,6 +13,10 @@ from replications import (
     index_families,
     muvera,
     pseudo_query,
+    splade,
+    splade_distillation,
+    splade_efficient,
+    splade_pooling,
     window_filters,
 )
 from replications.protocol import Replication
@@ -31,5 +35,9 @@ REPLICATIONS: dict[str, Replication] = {
         adanns.REPLICATION,
         gaussian_retrieval.REPLICATION,
         hedged_embeddings.REPLICATION,
+        splade.REPLICATION,
+        splade_pooling.REPLICATION,
+        splade_distillation.REPLICATION,
+        splade_efficient.REPLICATION,
     )
 }

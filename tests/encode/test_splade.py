@@ -108,6 +108,13 @@ def test_the_same_texts_give_the_same_bytes():
         np.testing.assert_array_equal(getattr(first, part), getattr(second, part))
 
 
+def test_a_model_left_in_training_is_no_longer_at_chance():
+    splade = Splade(*model())
+    wanted = splade.encode(some_texts()).toarray()
+    splade.model.train()
+    np.testing.assert_array_equal(splade.encode(some_texts()).toarray(), wanted)
+
+
 def test_texts_without_tokens_have_rows_without_terms():
     splade = Splade(*model())
     rows = splade.encode(["", "w1", " \n", "\u3000"])
@@ -175,6 +182,21 @@ def test_queries_have_the_same_model_unless_told():
     np.testing.assert_array_equal(two.encode(texts).toarray(), same)
     other = Splade(*model(1)).encode(texts).toarray()
     np.testing.assert_array_equal(two.encode_queries(texts).toarray(), other)
+
+
+@pytest.mark.parametrize("document_only", [False, True])
+def test_the_inverted_index_ranks_as_all_dot_products_do(document_only):
+    from likewise.index import Sparse
+
+    splade = Splade(*model(), document_only=document_only, top_terms=12)
+    texts = ["", *some_texts(40), ""]
+    rows, queries = splade.encode(texts), splade.encode_queries(some_texts(9, seed=5, longest=4))
+    found = Sparse("dot").fit(rows).search(queries, k=10)
+    scores = (queries @ rows.T).toarray()
+    for row, wanted in enumerate(scores):
+        best = [i for i in np.lexsort((np.arange(len(texts)), -wanted))[:10] if wanted[i] > 0]
+        np.testing.assert_allclose(-found[row].distances, wanted[best], rtol=1e-5)
+        assert not {0, len(texts) - 1} & set(found[row].ids.tolist())
 
 
 # -- queries without a model -----------------------------------------------------------

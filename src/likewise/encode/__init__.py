@@ -20,6 +20,21 @@ __all__ = [
     "TokenEncoder",
     "get_encoder",
     "get_token_encoder",
+from likewise.encode.mining import Example, mine_negatives, self_search
+from likewise.encode.splade import Splade
+from likewise.encode.training import TrainingReport, train_splade
+from likewise.errors import InvalidType, UnknownEncoder
+
+__all__ = [
+    "ENCODERS",
+    "Encoder",
+    "Example",
+    "Splade",
+    "TrainingReport",
+    "get_encoder",
+    "mine_negatives",
+    "self_search",
+    "train_splade",
 ]
 
 

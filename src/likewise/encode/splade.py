@@ -314,7 +314,14 @@ class Splade:
     # -- what training uses too --------------------------------------------------------
 
     def token_ids(self, texts: Sequence[str], *, marks: bool = True) -> list[Ids]:
-        """Token ids of checked texts, cut at ``max_length``; of a text without tokens, none."""
+        """Token ids of checked texts, cut at ``max_length``; of a text without tokens, none.
+
+        Example:
+            >>> from likewise.testing.masked_lm import small_masked_lm
+            >>> splade = Splade(*small_masked_lm(["cat", "dog"]), document_only=True)
+            >>> splade.token_ids(["dog cat", ""])
+            [[2, 6, 5, 3], []]
+        """
         if not len(texts):
             return []
         found = self.tokenizer(
@@ -328,22 +335,42 @@ class Splade:
         bare = self.tokenizer.num_special_tokens_to_add() if marks else 0
         return [ids if len(ids) > bare else [] for ids in found]
 
-    def bags(self, texts: Sequence[str]) -> csr_array:
-        """Checked texts as sets of tokens that weigh 1 each, or their query weight."""
+    def bag_ids(self, texts: Sequence[str]) -> list[Ids]:
+        """The different tokens of each checked text in order of their ids, no special ones.
+
+        Example:
+            >>> from likewise.testing.masked_lm import small_masked_lm
+            >>> splade = Splade(*small_masked_lm(["cat", "dog"]), document_only=True)
+            >>> splade.bag_ids(["dog cat dog"])
+            [[5, 6]]
+        """
         special = set(self._special)
-        rows = []
-        for ids in self.token_ids(texts, marks=False):
-            terms = np.array(sorted(set(ids) - special), dtype=np.int32)
-            weights = (
-                np.ones(len(terms), dtype=np.float32)
-                if self._query_weights is None
-                else self._query_weights[terms]
-            )
-            rows.append((terms, weights))
-        return sparse_rows.from_terms(rows, self.dim)
+        return [sorted(set(ids) - special) for ids in self.token_ids(texts, marks=False)]
+
+    def bags(self, texts: Sequence[str]) -> csr_array:
+        """Checked texts as sets of tokens that weigh 1 each, or their query weight.
+
+        Example:
+            >>> from likewise.testing.masked_lm import small_masked_lm
+            >>> splade = Splade(*small_masked_lm(["cat", "dog"]), document_only=True)
+            >>> splade.bags(["dog cat dog"]).data.tolist()
+            [1.0, 1.0]
+        """
+        weights = self._query_weights
+        if weights is None:
+            weights = np.ones(self.dim, dtype=np.float32)
+        terms = [np.array(ids, dtype=np.int32) for ids in self.bag_ids(texts)]
+        return sparse_rows.from_terms([(ids, weights[ids]) for ids in terms], self.dim)
 
     def term_model(self, *, query: bool = False) -> TermModel:
-        """The map from token ids to weights, for documents or for queries."""
+        """The map from token ids to weights, for documents or for queries.
+
+        Example:
+            >>> from likewise.testing.masked_lm import small_masked_lm
+            >>> splade = Splade(*small_masked_lm(["cat", "dog"]), document_only=True)
+            >>> splade.term_model()(splade.token_ids(["dog", "cat"])).shape
+            torch.Size([2, 7])
+        """
         model = self.query_model if query and self.query_model is not None else self.model
         padding = self.tokenizer.pad_token_id
         return TermModel(model, self.pooling, self.dim, self._special, padding or 0)
@@ -354,6 +381,7 @@ class Splade:
         self, texts: Sequence[str], model: TermModel, top: int | None, progress: Progress | None
     ) -> csr_array:
         checked = check_texts(texts, blank=True)
+        model.model.eval()  # whoever trains it may have left dropout on
         order: list[int] = []
         parts = []
         for start in range(0, len(checked), TEXTS_AT_ONCE):
