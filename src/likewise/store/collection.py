@@ -16,7 +16,7 @@ import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
+from types import EllipsisType, TracebackType
 from typing import Any, Self, overload
 
 import numpy as np
@@ -318,7 +318,7 @@ class Collection:
                 self._sealer.wake()
 
     @suggest_arguments
-    def index_text(self, *, language: str | None = "") -> None:
+    def index_text(self, *, language: str | EllipsisType | None = ...) -> None:
         """Keep the terms of all texts in the cache, so that lexical search need not read them.
 
         Without it, the first search by ``using="lexical"`` of a process takes every text apart,
@@ -345,12 +345,12 @@ class Collection:
             ['a']
         """
         self._refuse_read_only()
-        chosen = None if language == "" else (check_language(language),)
+        chosen = None if language is ... else check_language(language)
         with self._writing:
             self._acquire()
             with self._database.write() as connection:
-                if chosen is not None:
-                    describe.set_language(connection, chosen[0])
+                if language is not ...:
+                    describe.set_language(connection, chosen)
                 describe.keep_kinds(connection, [LEXICAL])
             self._sealer.add_missing()
 

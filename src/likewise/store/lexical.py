@@ -114,7 +114,7 @@ class Lexical:
             score = BM25 / sum over the terms of the query of  count in the query * idf
         """
         most = self.most(query)
-        return np.minimum(-distances / most, 1.0) if most > 0 else np.zeros(len(distances))
+        return np.minimum(np.abs(distances) / most, 1.0) if most > 0 else np.zeros(len(distances))
 
     def most(self, query: int) -> float:
         """What no BM25 score of this query reaches: each f / (f + k1 B) is below 1."""

@@ -1,7 +1,8 @@
 """Retrievers: what answers a search by one field, and how several of them answer it together.
 
 A retriever finds the best rows of a view in its own way, and says what any given rows score. It
-need not know of the others, so a new kind joins by these three methods.
+need not know of the others: a new one has the methods of `Retriever`, and is made in
+`Collection.search`.
 """
 
 from __future__ import annotations
