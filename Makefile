@@ -21,7 +21,7 @@ demo: $(READY)  ## search your own Python by meaning
 	$(BIN)/likewise demo
 
 test: lint  ## all checks; PYTEST="-k name" adds options
-	$(BIN)/python -m pytest $(PYTEST)
+	$(BIN)/python -m pytest --numprocesses 2 $(PYTEST)
 
 lint: $(READY)  ## style, types and the table of rooms
 	$(BIN)/ruff check .

@@ -178,12 +178,12 @@ def _glove() -> AttributedSet:
 
 
 def _adversarial() -> AttributedSet:
-    """Clusters in a row, each a stretch of the attribute; queries ask for the wrong stretch."""
+    """The attribute follows a direction of the embedding; queries ask far from their own side."""
     return correlated(100_000 + QUERIES, 64, 0, ask="elsewhere")
 
 
 def correlated(count: int, dim: int, seed: int, *, ask: str) -> AttributedSet:
-    """Rows whose attribute follows their cluster."""
+    """Rows whose attribute is their place along a line in the embedding, with a little noise."""
     data = generate(count, seed, dim=dim)
     rng = np.random.default_rng(seed + 1)
     line = rng.standard_normal(dim)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from unittest import mock
+
 import numpy as np
 import pytest
 
 from likewise.errors import InvalidArgument, InvalidFilter, InvalidType, UnknownArgument
 from likewise.index import CostModel, Window
+from likewise.index._windows import Windows
 from tests.index.windows import WALKS, distances, inside, make_rows, recall_of, small_parts
 
 COUNT = 1500
@@ -304,3 +307,26 @@ def test_windows_of_a_few_rows_are_scanned_once():
     for size in (1, 9, 10, 15, 24):
         info = index.search(Q, 10, window=(100, 99 + size)).info
         assert (info.strategy, info.scanned) == ("scan", 20 * size)
+
+
+def test_windows_of_all_rows_are_measured_with_rows_that_are_not_linked_yet():
+    """A row finds its own neighbours too easily: links lead from them to it."""
+    asked = []
+
+    def spy(self, prepared, ordered, held_out, **options):
+        asked.append((held_out, self.net.joined[held_out].any(), self.net.linked))
+        return measure_whole(self, prepared, ordered, held_out, **options)
+
+    measure_whole = Windows.measure_whole
+    with mock.patch.object(Windows, "measure_whole", spy):
+        index = build(ALONG)
+    ((held_out, joined, linked),) = asked
+    assert len(held_out) == 64
+    assert not joined
+    assert linked <= COUNT - 64
+    assert index._windows.net.joined.all()
+    truth = index.search(Q, 10, exact=True)
+    for effort in (16, 32, 64):
+        found = index.search(Q, 10, method="parts", effort=effort)
+        same = [np.isin(row.ids, true.ids).mean() for row, true in zip(found, truth, strict=True)]
+        assert abs(np.mean(same) - index.curve.recall_at(effort, 10)) < 0.08

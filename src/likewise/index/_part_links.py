@@ -52,6 +52,13 @@ class PartLinks:
     links: LevelArray
     overlapping: LevelArray
 
+    @classmethod
+    def none(cls, rows: int) -> PartLinks:
+        """No parts of so many rows."""
+        no = np.empty(0, dtype=np.int64)
+        empty = np.empty((rows, 0, 0), dtype=np.int32)
+        return cls(no, empty, np.empty((0, 0, 0), dtype=np.int32))
+
     @property
     def nbytes(self) -> int:
         """Bytes of all links."""

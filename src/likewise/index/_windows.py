@@ -35,6 +35,7 @@ from likewise.index._walking import PIECE, UNLIMITED, ranked
 from likewise.index.planner import FEWEST_SPARE, SHALLOWEST, CostModel
 from likewise.index.recall import RecallCurve, depths_for, measure
 from likewise.index.scanning import PreparedRows, scan
+from likewise.metrics import Metric
 from likewise.results import Row
 from likewise.vectors import Float32Array
 
@@ -60,8 +61,8 @@ HOPELESS = 2.0
 SPARE = 14
 #: How far beyond a row, measured by a near one, a query is put that is in no graph.
 BEYOND = 0.5
-#: Times a timing is repeated; the best counts.
-REPEATS = 3
+#: Times a timing is repeated, and that of a scan is taken up again; the best counts.
+REPEATS, TURNS = 3, 4
 
 
 @dataclass(slots=True)
@@ -260,8 +261,12 @@ class Windows:
         seed: int,
         jobs: int,
         asked_by_users: Float32Array | None = None,
+        whole: Measured | None = None,
     ) -> None:
-        """Measure recall, stopping ratios and seconds of a method, octave by octave."""
+        """Measure recall, stopping ratios and seconds of a method, octave by octave.
+
+        ``whole`` is what `measure_whole` gave, to be taken for windows of all rows.
+        """
         self.bind(prepared.rows, ordered)
         scale = _Scale(self, prepared, ordered, seed, jobs, asked_by_users)
         if self.scan_curve is None:
@@ -269,14 +274,16 @@ class Windows:
             self._time_scan(scale)
         if method == "scan":
             return
-        found = Measured()
-        efforts = [e for e in EFFORTS if e <= LONGEST]
-        efforts = efforts if is_compiled(self.codes.metric) else efforts[::3]
+        found, efforts = Measured(), self._efforts()
         octave = 0
         while ordered.ordered >> octave >= NARROWEST:
-            stops = scale.stops(octave, method, efforts) if method == "parts" else {}
-            found.stops.append(stops)
-            found.curves.append(scale.curve(octave, method, stops, efforts))
+            if octave == 0 and whole is not None:
+                found.stops, found.curves = list(whole.stops), list(whole.curves)
+                stops = found.stops[0]
+            else:
+                stops = scale.stops(octave, method, efforts) if method == "parts" else {}
+                found.stops.append(stops)
+                found.curves.append(scale.curve(octave, method, stops, efforts))
             found.seconds.append(self._time_walks(scale, octave, method, stops, efforts))
             least = min(found.seconds[-1].values())
             width = ordered.ordered >> octave
@@ -284,6 +291,31 @@ class Windows:
             if method == "parts" and least > HOPELESS * self.scan_seconds(width):
                 break
         self.measured[method] = found
+
+    def measure_whole(
+        self,
+        prepared: PreparedRows,
+        ordered: Ordered,
+        held_out: IdArray,
+        *,
+        seed: int,
+        jobs: int,
+        asked_by_users: Float32Array | None = None,
+    ) -> Measured:
+        """What walks among all rows find for the rows at places that are not linked yet.
+
+        In narrower windows a query's nearest rows are seldom inside, so that queries beside rows
+        are found about as hard as new ones. Among all rows they are found too easily.
+        """
+        self.bind(prepared.rows, ordered)
+        scale = _Scale(self, prepared, ordered, seed, jobs, asked_by_users, held_out)
+        efforts = self._efforts()
+        stops = scale.stops(0, "parts", efforts)
+        return Measured([scale.curve(0, "parts", stops, efforts)], [stops])
+
+    def _efforts(self) -> list[int]:
+        efforts = [e for e in EFFORTS if e <= LONGEST]
+        return efforts if is_compiled(self.codes.metric) else efforts[::3]
 
     def scan_length(self, k: int) -> int:
         """The list of a scan that finds k rows."""
@@ -306,7 +338,10 @@ class Windows:
             self.scan_row = dim * costs.streamed / 2 + costs.value / 2
             return
         few, many = min(512, scale.rows), min(16_384, scale.rows)
-        short, long = (scale.time(rows, self.scan_ask(SHALLOWEST)) for rows in (few, many))
+        ask = self.scan_ask(SHALLOWEST)
+        # In turn, so that a machine that is busy for a moment does not mislead about the slope.
+        turns = [[scale.time(rows, ask) for rows in (few, many)] for _ in range(TURNS)]
+        short, long = np.min(turns, axis=0).tolist()
         self.scan_row = max(long - short, 1e-12) / max(1, many - few)
         self.scan_call = max(short - few * self.scan_row, 1e-7)
 
@@ -362,6 +397,11 @@ class Windows:
         return new
 
 
+def queries_for(metric: Metric) -> int:
+    """How many queries are asked at each width."""
+    return QUERIES if is_compiled(metric) else FEW_QUERIES
+
+
 class _Scale:
     """Queries, windows of every width, and their true neighbours: what a method is held against."""
 
@@ -373,15 +413,20 @@ class _Scale:
         seed: int,
         jobs: int,
         asked_by_users: Float32Array | None,
+        held_out: IdArray | None = None,
     ) -> None:
         self._windows, self._prepared, self._ordered = windows, prepared, ordered
         self._jobs, self.rows = jobs, ordered.ordered
         self._rng = np.random.default_rng([seed, self.rows])
-        compiled = is_compiled(windows.codes.metric)
-        count = min(QUERIES if compiled else FEW_QUERIES, self.rows)
-        own = np.sort(self._rng.choice(self.rows, count, replace=False))
-        self.own = ordered.order[own].astype(np.int64)
-        self.queries = self._beyond(self.own)
+        self._absent: IdArray | None = None
+        if held_out is None:
+            count = min(queries_for(windows.codes.metric), self.rows)
+            own = np.sort(self._rng.choice(self.rows, count, replace=False))
+            self.own = ordered.order[own].astype(np.int64)
+            self.queries = self._beyond(self.own)
+        else:
+            self.own = self._absent = ordered.order[held_out].astype(np.int64)
+            self.queries, count = np.array(prepared.rows[self.own]), len(held_out)
         if asked_by_users is not None and len(asked_by_users) >= FEW_QUERIES:
             some = self._rng.choice(len(asked_by_users), count // 2)
             self.queries[: count // 2] = asked_by_users[some]
@@ -417,7 +462,9 @@ class _Scale:
             for start in np.unique(starts).tolist():
                 mine = np.flatnonzero(starts == start)
                 slots = np.sort(self._ordered.order[start : start + width]).astype(np.int64)
-                where = None if width == len(self._prepared.rows) else slots
+                if self._absent is not None:
+                    slots = np.setdiff1d(slots, self._absent)
+                where = None if len(slots) == len(self._prepared.rows) else slots
                 some = scan(
                     self._prepared, self.queries[mine], depth, None, where, n_jobs=self._jobs
                 ).rows
@@ -486,8 +533,11 @@ class _Scale:
         )
 
     def _others(self, rows: list[Row]) -> list[Row]:
-        """Each query's own row left out of its answer."""
-        kept = [row.ids != slot for row, slot in zip(rows, self.own.tolist(), strict=True)]
+        """Each query's own row left out of its answer, and those that are not linked."""
+        if self._absent is not None:
+            kept = [~np.isin(row.ids, self._absent) for row in rows]
+        else:
+            kept = [row.ids != slot for row, slot in zip(rows, self.own.tolist(), strict=True)]
         return [Row(row.ids[k], row.distances[k]) for row, k in zip(rows, kept, strict=True)]
 
 

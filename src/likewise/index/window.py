@@ -19,7 +19,7 @@ from likewise.index._compiled.values import COUNT, DEPTH, LATE, SCANNED, Found
 from likewise.index._loops import at_hand, is_compiled
 from likewise.index._net import FEW_LINKS, MANY_LINKS, SHORT_ROWS, Net
 from likewise.index._ordered import Ordered, as_attribute
-from likewise.index._part_links import few_links, link_parts, part_sizes
+from likewise.index._part_links import PartLinks, few_links, link_parts, part_sizes
 from likewise.index._passing import Passing
 from likewise.index._protocol import Answer, IndexPlan, Progress, Request
 from likewise.index._rows import GrowingRows
@@ -28,7 +28,7 @@ from likewise.index._selection import Selection
 from likewise.index._walking import flat
 from likewise.index._window_answer import Gathered, reason_for
 from likewise.index._window_plan import MOST_LISTED, Planner, Way, Wish
-from likewise.index._windows import METHODS, WindowAsk, Windows
+from likewise.index._windows import METHODS, Measured, WindowAsk, Windows, queries_for
 from likewise.index.base import Index, nothing
 from likewise.index.exact import summary_arrays, summary_from
 from likewise.index.graph import (
@@ -465,9 +465,25 @@ class Window(Index):
             if progress is not None:
                 progress(count + done, count * (1 + levels))
 
+        given = self._given_costs
+        costs = CostModel.measure(dim, self._metric) if given is None else given
         walks = levels > 0  # fewer rows are scanned
+        whole: Measured | None = None
         if walks:
+            # The rows drawn last ask for their neighbours among the others first.
+            asking = np.sort(order[-queries_for(self._metric) :])
+            order = order[: -len(asking)]
             net.insert(rows, order, self._jobs, progress, count * (1 + levels))
+            early = Windows(net, count, PartLinks.none(count), costs, clocked=False)
+            whole = early.measure_whole(
+                prepared,
+                ordered,
+                asking,
+                seed=self.random_state,
+                jobs=self._jobs,
+                asked_by_users=self._asked,
+            )
+            net.insert(rows, asking, self._jobs, progress, count * (1 + levels))
         parts = link_parts(
             codes,
             rows,
@@ -477,16 +493,19 @@ class Window(Index):
             jobs=self._jobs,
             told=told,
         )
-        given = self._given_costs
-        costs = CostModel.measure(dim, self._metric) if given is None else given
         windows = Windows(net, count, parts, costs, clocked=given is None)
-        self._measure(windows, prepared, ordered, "parts" if walks else "scan")
+        self._measure(windows, prepared, ordered, "parts" if walks else "scan", whole)
         if progress is not None:
             progress(count * (1 + levels), count * (1 + levels))
         return windows
 
     def _measure(
-        self, windows: Windows, prepared: PreparedRows, ordered: Ordered, method: str
+        self,
+        windows: Windows,
+        prepared: PreparedRows,
+        ordered: Ordered,
+        method: str,
+        whole: Measured | None = None,
     ) -> None:
         windows.measure(
             prepared,
@@ -495,6 +514,7 @@ class Window(Index):
             seed=self.random_state,
             jobs=self._jobs,
             asked_by_users=self._asked,
+            whole=whole,
         )
 
     def _finer(self, codes: Codes) -> str | None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from likewise.index._compiled.bits import key_of, packed
 from likewise.index._compiled.jit import kernel
-from likewise.index._compiled.space import ask_ahead, keys_in_line, keys_of
+from likewise.index._compiled.space import ask_ahead, by_codes, finer_query, keys_in_line, keys_of
 from likewise.index._compiled.walk import put
 
 #: Rows here and there that are compared at a time, and rows in line.
@@ -153,3 +153,53 @@ def take(pool: Any, size: Any, length: Any, near: Any, keys: Any, count: Any) ->
         if size == length:
             worst = key_of(pool[size - 1])
     return size
+
+
+def scan_finely(
+    space: Any,
+    fine: Any,
+    query: Any,
+    low: Any,
+    high: Any,
+    mask: Any,
+    pool: Any,
+    length: Any,
+    near: Any,
+    keys: Any,
+) -> Any:
+    """`scan_range` by the finer codes of a space that has 4-bit ones; no other is given here."""
+    raise NotImplementedError
+
+
+def _by_finer(
+    space: Any,
+    fine: Any,
+    query: Any,
+    low: Any,
+    high: Any,
+    mask: Any,
+    pool: Any,
+    length: Any,
+    near: Any,
+    keys: Any,
+) -> Any:
+    finer = finer_query(query)
+    return scan_range(fine, finer, low, high, mask, pool, 0, length, near, keys)
+
+
+def _by_none(
+    space: Any,
+    fine: Any,
+    query: Any,
+    low: Any,
+    high: Any,
+    mask: Any,
+    pool: Any,
+    length: Any,
+    near: Any,
+    keys: Any,
+) -> Any:
+    return 0
+
+
+by_codes(scan_finely, _by_none, _by_finer, _by_none)

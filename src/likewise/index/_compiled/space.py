@@ -96,8 +96,8 @@ def sort_anew(
 _OPTIONS: Any = {"boundscheck": False, "error_model": "numpy"}
 
 
-def _by_codes(function: Any, of_bytes: Any, of_halves: Any, of_floats: Any) -> None:
-    """Choose by the dtype of the codes: uint8 is 8 bits, int8 twice 4, else float32."""
+def by_codes(function: Any, of_bytes: Any, of_halves: Any, of_floats: Any) -> None:
+    """Choose a function by the dtype of the codes: uint8 is 8 bits, int8 twice 4, else float32."""
 
     def choose(*arguments: Any) -> Any:
         kind = arguments[0]
@@ -269,13 +269,19 @@ def _half_query(space: Any, placing: Any, raw: Any, code: Any) -> Any:
     return Query(code, np.float32(-2) * scale, np.int32(15) * total, base)
 
 
+@kernel(boundscheck=False)
+def finer_query(query: Any) -> Any:
+    """A query of rows with 4-bit codes as one of the same rows with 8-bit codes."""
+    offset = np.int32(ROW_OFFSET) * (query.shift // np.int32(15))
+    return Query(query.code, query.steep, offset, query.base)
+
+
 def _half_sort(
     space: Any, fine: Any, query: Any, pool: Any, count: Any, ids: Any, keys: Any
 ) -> None:
     for place in range(count):
         prefetch(fine.codes, id_of(pool[place]))
-    offset = np.int32(ROW_OFFSET) * (query.shift // np.int32(15))
-    finer = Query(query.code, query.steep, offset, query.base)
+    finer = finer_query(query)
     for start in range(0, count, ids.shape[0]):
         some = min(ids.shape[0], count - start)
         for t in range(some):
@@ -403,10 +409,10 @@ def _jaccard(rows: Any, at: Any, query: Any) -> Any:
     return np.float32(1) - np.float32(both) / np.float32(either) if either else np.float32(0)
 
 
-_by_codes(buffer_of, _byte_buffer, _half_buffer, _float_buffer)
-_by_codes(keys_of, _byte_keys, _half_keys, _float_keys)
-_by_codes(keys_in_line, _byte_in_line, _half_in_line, _float_in_line)
-_by_codes(row_as_query, _byte_row, _half_row, _float_row)
-_by_codes(place_query, _byte_query, _half_query, _float_query)
-_by_codes(sort_anew, _no_sort, _half_sort, _no_sort)
-_by_codes(ask_ahead, _any_ahead, _any_ahead, _float_ahead)
+by_codes(buffer_of, _byte_buffer, _half_buffer, _float_buffer)
+by_codes(keys_of, _byte_keys, _half_keys, _float_keys)
+by_codes(keys_in_line, _byte_in_line, _half_in_line, _float_in_line)
+by_codes(row_as_query, _byte_row, _half_row, _float_row)
+by_codes(place_query, _byte_query, _half_query, _float_query)
+by_codes(sort_anew, _no_sort, _half_sort, _no_sort)
+by_codes(ask_ahead, _any_ahead, _any_ahead, _float_ahead)

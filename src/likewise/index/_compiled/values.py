@@ -230,6 +230,8 @@ NEARER = DEPTH
 LARGEST = 1e15
 #: The largest finite float32.
 FLOAT_MAX = 3.4028234663852886e38
+#: Windows of at most so many rows are scanned by 8-bit codes also where there are 4-bit ones.
+SHORT = 512
 #: Rows where a walk within a part or a window begins.
 PART_STARTS = 24
 #: With so many neighbours at hand no finer part is asked for more.

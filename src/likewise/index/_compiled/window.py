@@ -13,7 +13,7 @@ import numpy as np
 from likewise.index._compiled.bits import EXPANDED, id_of
 from likewise.index._compiled.jit import kernel
 from likewise.index._compiled.neighbours import start_of
-from likewise.index._compiled.scan import CHUNK, scan_listed, scan_range
+from likewise.index._compiled.scan import CHUNK, scan_finely, scan_listed, scan_range
 from likewise.index._compiled.search import choose, fits
 from likewise.index._compiled.space import buffer_of, place_query, sort_anew
 from likewise.index._compiled.values import (
@@ -27,6 +27,7 @@ from likewise.index._compiled.values import (
     LATE,
     PART_STARTS,
     SCANNED,
+    SHORT,
     Effort,
     Found,
     Parts,
@@ -120,8 +121,15 @@ def search_windows(
         query = place_query(space, placing, queries[t], code)
         size, scanned, ratio = 0, 0, np.float32(1)
         graph = Parts(whole, links, sizes, 0, low, high, 0)
-        if method == BY_SCAN:
-            size = scan_range(space, query, low, high, mask, pool, 0, pool_length, near, keys)
+        # Of few rows the coarser codes save less than their longer list costs.
+        finely = method == BY_SCAN and 0 < high - low <= min(SHORT, fine_codes.shape[0])
+        finely = finely and first == last
+        length = min(ranked, pool_length) if finely else pool_length
+        if finely:
+            size = scan_finely(space, fine, query, low, high, mask, pool, length, near, keys)
+            scanned = high - low
+        elif method == BY_SCAN:
+            size = scan_range(space, query, low, high, mask, pool, 0, length, near, keys)
             scanned = high - low
         elif low < high and method == BY_PARTS:
             graph = Parts(whole, links, sizes, 0, low, high, holding_level(sizes, 0, low, high))
@@ -145,10 +153,11 @@ def search_windows(
             space, query, late, first, last, mask, pool, size, pool_length, near, keys
         )
         notes[t, SCANNED] = scanned + last - first
-        third = size // 3 if method == BY_SCAN and size == pool_length else 0
+        third = size // 3 if method == BY_SCAN and size == length else 0
         for place in range(third):
             other[place] = pool[size - third + place]
-        sort_anew(space, fine, query, pool, min(size, sorted_), near, keys)
+        if not finely:
+            sort_anew(space, fine, query, pool, min(size, sorted_), near, keys)
         choose(rows, order, queries[t], late[:0], mask, pool, size, wanted, found, t)
         if method == BY_SCAN:
             notes[t, LATE] = 0

@@ -16,6 +16,7 @@ from likewise.index._compiled.values import (
     COUNT,
     LATE,
     SCANNED,
+    SHORT,
     Effort,
     Found,
     Parts,
@@ -68,19 +69,23 @@ def search_windows(*arguments: Any, metric: Metric) -> None:
                 found.notes[t, LATE] = 0  # nothing was left out
             continue
         query = place_query(space, placing, raw)
-        one = _One(space, query, effort, visited, mask, k, metric)
+        # Of few rows the coarser codes save less than their longer list costs.
+        finely = method == BY_SCAN and 0 < high - low <= min(SHORT, len(fine.codes)) and not came
+        longest = min(ranked, effort.pool) if finely else effort.pool
+        listed = effort._replace(pool=longest)
+        one = _One(fine if finely else space, query, listed, visited, mask, k, metric)
         graph = Parts(whole, links, sizes, 0, low, high, 0)
         one.search(graph, overlapping, method)
         if len(found.ratios):
             found.ratios[t] = one.ratio
         one.scan(came)
         found.notes[t, SCANNED] = one.scanned
-        reached = sorted_anew(fine, query, one.pool, sorted_, metric)
+        reached = sorted_anew(fine, query, one.pool, 0 if finely else sorted_, metric)
         choice.fill(found, t, reached, (), mask)
         if method == BY_SCAN:
             found.notes[t, LATE] = 0
-            if len(reached) == effort.pool:
-                before = [id_of(entry) for entry in one.pool[-(effort.pool // 3) or effort.pool :]]
+            if len(reached) == longest:
+                before = [id_of(entry) for entry in one.pool[-(longest // 3) or longest :]]
                 ends = before + reached[ranked - ranked // 3 : ranked]
                 answer = found.ids[t, : found.notes[t, COUNT]]
                 found.notes[t, LATE] = np.isin(answer, order[ends]).sum() if ends else 0
