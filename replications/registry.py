@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from replications import (
+    bm25_variants,
     adanns,
     bm25_variants,
     cosine_adapter,
