@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from replications import (
-    bm25_variants,
     adanns,
     bm25_variants,
     cosine_adapter,
