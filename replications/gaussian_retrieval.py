@@ -172,8 +172,8 @@ def judged(lines: list[Line]) -> Outcome:
         verdict = Verdict.REPRODUCED
     worst = max(line.identity for line in lines)
     reason = (
-        f"the identity holds to {worst:.0e}; walks along a graph keep the recall on {sum(walked)} of "
-        f"{len(lines)} sets (elsewhere rows are scanned); KL beats the mean alone on {sum(better)}"
+        f"the identity holds to {worst:.0e}; walks along a graph keep the recall on {sum(walked)} "
+        f"of {len(lines)} sets (elsewhere rows are scanned); KL beats the mean alone on {sum(better)}"
     )
     return Outcome(
         verdict,
