@@ -173,7 +173,8 @@ def judged(lines: list[Line]) -> Outcome:
     worst = max(line.identity for line in lines)
     reason = (
         f"the identity holds to {worst:.0e}; walks along a graph keep the recall on {sum(walked)} "
-        f"of {len(lines)} sets (elsewhere rows are scanned); KL beats the mean alone on {sum(better)}"
+        f"of {len(lines)} sets (elsewhere rows are scanned); KL beats the mean alone on "
+        f"{sum(better)}"
     )
     return Outcome(
         verdict,
