@@ -119,8 +119,8 @@ def test_rounds_and_candidates_help_where_ranks_are_high():
     adaptive, promised_adaptive = share(rounds=5)
     given, _ = share([everything(matrix, query, 30) for query in asked], rounds=5)
     assert given > adaptive >= once - 0.02
-    assert promised == pytest.approx(once, abs=0.12)
-    assert promised_adaptive == pytest.approx(adaptive, abs=0.12)
+    assert promised == pytest.approx(once, abs=0.2)
+    assert promised_adaptive == pytest.approx(adaptive, abs=0.2)  # by 16 queries
 
 
 @settings(max_examples=40, deadline=None)

@@ -81,7 +81,7 @@ class CrossEncoder:
         budget: int = 100,
         anchors: int | None = None,
         rounds: int = 5,
-        shrinkage: float = 0.01,
+        shrinkage: float = 1e-5,
         random_state: int = 0,
     ) -> None:
         self._score_fn = check_score_fn(score_fn)
