@@ -10,28 +10,22 @@ from collections.abc import Callable
 from typing import Any
 
 from likewise.encode.base import Encoder
+from likewise.encode.mining import Example, mine_negatives, self_search
+from likewise.encode.splade import Splade
 from likewise.encode.tokens import TokenEncoder
+from likewise.encode.training import TrainingReport, train_splade
 from likewise.errors import InvalidArgument, InvalidType, UnknownEncoder
 
 __all__ = [
     "ENCODERS",
     "TOKEN_ENCODERS",
     "Encoder",
-    "TokenEncoder",
-    "get_encoder",
-    "get_token_encoder",
-from likewise.encode.mining import Example, mine_negatives, self_search
-from likewise.encode.splade import Splade
-from likewise.encode.training import TrainingReport, train_splade
-from likewise.errors import InvalidType, UnknownEncoder
-
-__all__ = [
-    "ENCODERS",
-    "Encoder",
     "Example",
     "Splade",
+    "TokenEncoder",
     "TrainingReport",
     "get_encoder",
+    "get_token_encoder",
     "mine_negatives",
     "self_search",
     "train_splade",
