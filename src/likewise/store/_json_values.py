@@ -101,7 +101,7 @@ def readable(value: Any) -> Any:
 
 
 def _plain(value: Any, packed: bool) -> Any:
-    if isinstance(value, Mapping) and value and all(type(key) is int for key in value):
+    if isinstance(value, Mapping) and _are_terms(value):
         return {"$terms": [[key, _plain(inner, packed)] for key, inner in value.items()]}
     if isinstance(value, Mapping):
         return _escaped({key: _plain(inner, packed) for key, inner in value.items()})
@@ -116,6 +116,12 @@ def _plain(value: Any, packed: bool) -> Any:
             return {"$float32": base64.b64encode(value.astype("<f4").tobytes()).decode("ascii")}
         return value.tolist()
     return value.item() if isinstance(value, np.generic) else value
+
+
+def _are_terms(mapping: Mapping[Any, Any]) -> bool:
+    """Whether these are integer terms with their weights: nothing else a row holds is."""
+    pairs = mapping.items()
+    return bool(mapping) and all(type(key) is int and type(value) is float for key, value in pairs)
 
 
 def _escaped(mapping: dict[Any, Any]) -> dict[Any, Any]:

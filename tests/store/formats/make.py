@@ -17,10 +17,25 @@ from likewise.store.schema import FORMAT
 
 HERE = Path(__file__).parent
 FIELDS = {"plain": (3, "euclidean"), "turned": (4, "cosine")}
+#: What format 2 brought.
+OTHERS = {
+    "terms": lw.SparseField(),
+    "bags": lw.BagField(dim=2),
+    "means": lw.GaussianField(dim=2),
+}
 
 
-def rows() -> list[dict[str, Any]]:
-    """The rows of every format: both kinds of ids, every kind of metadata."""
+def others(i: int) -> dict[str, Any]:
+    """Values of the fields that format 2 brought."""
+    return {
+        "terms": {"all": 1.0, f"term {i % 7}": i / 4},
+        "bags": [[1, i], [i, 1]][: 1 + i % 2],
+        "means": {"mean": [i, -i], "variance": [0.5, 1 + i]},
+    }
+
+
+def rows(number: int) -> list[dict[str, Any]]:
+    """The rows of format ``number``: both kinds of ids, every kind of metadata."""
     rng = np.random.default_rng(59)
     made: list[dict[str, Any]] = []
     for i in range(60):
@@ -37,6 +52,8 @@ def rows() -> list[dict[str, Any]]:
             "tags": ["all", f"tag {i % 5}"],
             "author": {"name": f"Ada {i % 3}"},
         }
+        if number > 1:
+            row["vectors"] |= others(i)
         if i % 3 == 0:
             row["text"] = f"The text of row {i}, with an ä."
         made.append(row)
@@ -48,11 +65,11 @@ def main() -> None:
     path = HERE / f"format-{FORMAT}"
     if path.exists():
         raise SystemExit(f"{path} is there already, and stays as it is")
-    fields = {
+    fields: dict[str, Any] = {
         name: lw.VectorField(dim=dim, metric=metric) for name, (dim, metric) in FIELDS.items()
     }
-    with lw.create(path, fields=fields) as collection:
-        made = rows()
+    with lw.create(path, fields=fields | OTHERS) as collection:
+        made = rows(FORMAT)
         collection.add(made[:50])
         collection.index_field("year")
         collection.seal()
