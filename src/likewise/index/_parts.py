@@ -166,8 +166,8 @@ def _inverted(
         peaks = np.maximum.reduceat(weights, begins)
         if len(lengths):
             shortest = np.minimum.reduceat(lengths[rows], begins)
-    found = (starts, rows, weights, lengths, blocks, peaks, shortest, lasts)
-    fixed = Postings(*map(_fixed, (*found, *_bitmaps(count, starts, rows))))
+    found: list[npt.NDArray[Any]] = [starts, rows, weights, lengths, blocks, peaks, shortest, lasts]
+    fixed = Postings(*map(_fixed, [*found, *_bitmaps(count, starts, rows)]))
     return Part(count, _fixed(sorted_columns[firsts]), fixed, row_starts, row_columns)
 
 
