@@ -73,6 +73,7 @@ def test_gaussian_retrieval_runs(setting):
         ({"kl": 0.4}, Verdict.PARTLY),
         ({"identity": 1e-3}, Verdict.NOT_REPRODUCED),
         ({"recall": 0.8}, Verdict.NOT_REPRODUCED),
+        ({"strategy": "exact"}, Verdict.NOT_REPRODUCED),
     ],
 )
 def test_the_verdict_on_gaussian_retrieval(changes, verdict):
