@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from replications import (
-    bm25_variants,
     adanns,
+    bm25_variants,
     gaussian_retrieval,
     graph_insertion_order,
     hedged_embeddings,
