@@ -218,7 +218,8 @@ def judged(lines: list[Line]) -> Outcome:
             "tuned.",
             "The error of the identity is relative to the divergence, or absolute below 1 nat. "
             "Scans are declared dear, so that a walk is taken wherever its measured recall is "
-            "enough; where not, the strategy is exact.",
+            "enough; where not, the strategy is exact. A first reading took such a scan for a walk "
+            "that keeps the recall, and said partly.",
         ],
     )
 

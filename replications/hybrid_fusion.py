@@ -139,6 +139,7 @@ def outcome(measured: Sequence[Measured], seed: int) -> Outcome:
             "divides each by the best score of the query first, as the paper does, and is "
             "computed over the hits of `score`. No weight was fitted to these sets; but "
             "`score` became the default after equal weights had been compared on them.",
+            "The rule of the verdict was written after that comparison.",
             "The paper measured larger sets (MS MARCO, and BEIR with other encoders), and means "
             "over more queries; a gain of one point is within chance here.",
         ],

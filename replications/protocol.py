@@ -99,7 +99,8 @@ class Replication:
         name: the name of its file, used on the command line.
         paper: where the claim was made.
         claim: the claim with its figure.
-        rule: when it counts as reproduced, partly, or not; fixed before measuring.
+        rule: when it counts as reproduced, partly, or not; fixed before measuring, or the notes
+            say what was changed.
         needs: files of the data folder that the full form reads.
         run: measures.
     """

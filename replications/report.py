@@ -42,7 +42,7 @@ def report(runs: Sequence[Run], day: date | None = None) -> str:
     head = (
         "# Replications",
         "Published claims beside our own measurements. Written by `python -m replications --all`; "
-        "not edited by hand. The rule for each verdict was fixed before measuring.",
+        "not edited by hand. Rules were fixed before measuring, or the notes say what was changed.",
         f"Machine: {machine()}. {versions()}. {(day or date.today()).isoformat()}.",
         markdown_table(summary),
     )
