@@ -223,8 +223,8 @@ NOTES = (
     "training queries instead of hundreds of thousands.",
     "About 1.1 abstracts a claim are judged, and the others count as not relevant, though some "
     "are on the matter: every precision here is too low. Where nearly every query has just one "
-    "relevant row, a plain top k is hard to beat; a cut-off pays where their number varies. The rule "
-    "did not ask about it at first, and was made stricter.",
+    "relevant row, a plain top k is hard to beat; a cut-off pays where their number varies. The "
+    "rule did not ask about it at first, and was made stricter.",
     f"Calibration error: over {BINS} bins of equal width. Most pairs are not relevant and get a "
     "probability near 0, which makes it small for all. Of chance, the probability is that a row "
     "is near for a reason, not that it is judged relevant, and a small error is not to be "

@@ -10,8 +10,8 @@ from replications.protocol import Outcome, Paper, Replication, Setting, Verdict
 
 SUM_NOTE = (
     "Sum pooling hardly learned from random weights, whatever the learning rate (3e-3, 2e-3 and "
-    "1e-3 were tried): this is no comparison of the two on trained models. The rule was made stricter "
-    "for it: sum pooling must beat BM25 first."
+    "1e-3 were tried): this is no comparison of the two on trained models. The rule was made "
+    "stricter for it: sum pooling must beat BM25 first."
 )
 
 
