@@ -22,7 +22,7 @@ from likewise.index import multivector
 from likewise.testing.fields import OTHERS, FieldsConformance
 from tests.store.small import GRAPH_FIRST, shrink
 
-HISTORIES = int(os.environ.get("LIKEWISE_HISTORIES", "8"))
+HISTORIES = int(os.environ.get("LIKEWISE_HISTORIES", "5"))
 FILTERS = [None, "n >= 3", "n = 99", "not n = 2", lw.F("id") == 7]
 
 ids = st.one_of(st.integers(0, 40), st.integers(0, 40).map(str))
