@@ -5,7 +5,6 @@ import pytest
 from likewise.errors import InvalidArgument, InvalidType, OverLimit, UnknownArgument, UnknownMetric
 from likewise.index import INDEXES, CostModel, recommend
 
-
 #: What is built for its own sake: prefixes of vectors are a way to save, Gaussians other values.
 OTHERS = {"prefix", "gaussian"}
 
