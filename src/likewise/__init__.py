@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from likewise import encode, errors, explain, index, metrics
+    from likewise import encode, errors, explain, index, kernels, metrics
     from likewise.errors import CacheWarning, LikewiseError
     from likewise.filters import F, Filter
     from likewise.results import Branch, Hit, Neighbours, Results, SearchInfo
@@ -60,6 +60,7 @@ __all__ = [
     "evaluate",
     "explain",
     "index",
+    "kernels",
     "metrics",
     "open",
     "read_qrels",
@@ -88,7 +89,7 @@ _HOMES = {
         "restore",
     ),
 }
-_ROOMS = ("encode", "errors", "explain", "index", "metrics")
+_ROOMS = ("encode", "errors", "explain", "index", "kernels", "metrics")
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 

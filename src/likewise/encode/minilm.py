@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from likewise._arguments import suggest_arguments
+from likewise._workers import map_on_cores
 from likewise.encode._bert_numpy import NumpyBert, Packed, chunks, pack
 from likewise.encode._weights import map_weights, weights_identity
-from likewise.encode._workers import map_on_all_cores
 from likewise.encode.base import Encoder, Float32Array, Progress
 from likewise.errors import InvalidArgument, MissingExtra
 
@@ -118,7 +118,7 @@ class MiniLM(Encoder):
                 order[chunk] for chunk in chunks([len(tokens[i]) for i in order], TOKENS_AT_ONCE)
             ]
             work = [pack([tokens[i] for i in rows]) for rows in parts]
-            passed = map_on_all_cores(partial(run, model), work, backend=backend)
+            passed = map_on_cores(partial(run, model), work, backend=backend)
             done = start
             for rows, packed, found in zip(parts, work, passed, strict=True):
                 yield [start + i for i in rows], packed, found

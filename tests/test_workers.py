@@ -8,8 +8,8 @@ import time
 import pytest
 from threadpoolctl import threadpool_info
 
-from likewise.encode import _workers
-from likewise.encode._workers import map_on_all_cores
+from likewise import _workers
+from likewise._workers import map_on_cores
 
 
 @pytest.fixture(autouse=True)
@@ -31,19 +31,19 @@ def test_answers_come_in_order():
         time.sleep(0.02 if i == 0 else 0)
         return i * i
 
-    assert list(map_on_all_cores(slow_first, range(6), backend="numpy")) == [0, 1, 4, 9, 16, 25]
-    assert list(map_on_all_cores(slow_first, [], backend="numpy")) == []
+    assert list(map_on_cores(slow_first, range(6), backend="numpy")) == [0, 1, 4, 9, 16, 25]
+    assert list(map_on_cores(slow_first, [], backend="numpy")) == []
 
 
 def test_pieces_run_side_by_side():
     # Both pieces must be inside at once to pass the barrier.
     barrier = threading.Barrier(2, timeout=10)
-    list(map_on_all_cores(lambda _: barrier.wait(), [0, 1], backend="numpy"))
+    list(map_on_cores(lambda _: barrier.wait(), [0, 1], backend="numpy"))
 
 
 def test_threads_of_numpy_rest_and_come_back():
     before = blas_threads()
-    inside = list(map_on_all_cores(lambda _: blas_threads(), [0, 1], backend="numpy"))
+    inside = list(map_on_cores(lambda _: blas_threads(), [0, 1], backend="numpy"))
     assert inside[0]
     assert all(count == 1 for counts in inside for count in counts)
     assert blas_threads() == before
@@ -53,7 +53,7 @@ def test_threads_of_torch_rest_and_come_back():
     import torch
 
     before = torch.get_num_threads()
-    inside = list(map_on_all_cores(lambda _: torch.get_num_threads(), [0, 1], backend="torch"))
+    inside = list(map_on_cores(lambda _: torch.get_num_threads(), [0, 1], backend="torch"))
     assert inside == [1, 1]
     assert torch.get_num_threads() == before
 
@@ -65,7 +65,7 @@ def test_an_interrupt_drops_what_has_not_begun():
         begun.append(i)
         time.sleep(0.01)
 
-    answers = map_on_all_cores(work, range(100), backend="numpy")
+    answers = map_on_cores(work, range(100), backend="numpy")
     next(answers)
     answers.close()
     assert len(begun) < 20
@@ -76,4 +76,4 @@ def test_an_error_reaches_the_caller():
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        list(map_on_all_cores(fail, [1, 2], backend="numpy"))
+        list(map_on_cores(fail, [1, 2], backend="numpy"))

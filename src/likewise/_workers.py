@@ -1,4 +1,4 @@
-"""Pieces of work on all cores: one thread a piece, instead of all threads on each piece.
+"""Pieces of work on several cores: one thread a piece, instead of all threads on each piece.
 
 Matrix products of a small model are too short to share: threads that wait for each other at
 the end of every product are twice as slow, and several times when a core is busy with
@@ -18,13 +18,17 @@ from typing import TypeVar
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
-# The numbers of threads are of the whole process, and each call keeps all cores busy: one at a
+# The numbers of threads are of the whole process, and each call keeps its cores busy: one at a
 # time. Re-entrant, so that a progress function may encode something itself.
 _all_cores = threading.RLock()
 
 
-def map_on_all_cores(
-    function: Callable[[Item], Answer], items: Sequence[Item], *, backend: str
+def map_on_cores(
+    function: Callable[[Item], Answer],
+    items: Sequence[Item],
+    *,
+    backend: str,
+    workers: int | None = None,
 ) -> Iterator[Answer]:
     """``function(item)`` for each item, in order; an interrupt drops what has not begun.
 
@@ -32,13 +36,14 @@ def map_on_all_cores(
         function: spends its time in ``backend``, which lets other threads run.
         items: what to work on.
         backend: ``"numpy"`` or ``"torch"``, whose own threads rest meanwhile.
+        workers: how many threads; None is one a core.
     """
-    workers = min(len(items), available_cores())
+    workers = min(len(items), available_cores() if workers is None else workers)
     if workers <= 1:
         yield from map(function, items)
         return
     with _all_cores, _one_thread_each(backend):
-        pool = ThreadPoolExecutor(workers, thread_name_prefix="likewise-encode")
+        pool = ThreadPoolExecutor(workers, thread_name_prefix="likewise")
         try:
             yield from pool.map(function, items)
         finally:

@@ -1,0 +1,1 @@
+"""Kernels with a formula of their own: radial, polynomial, and others long in use."""
