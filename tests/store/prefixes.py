@@ -82,7 +82,7 @@ def must_be_by_prefix(
         metric, nested = resolve(spec.metric or "cosine"), bool(spec.nested)
         sure: dict[Any, float] = {}
         maybe: dict[Any, float] = {}
-        kept_out = 0
+        kept_out = live = 0
         selected = select(view, condition, connection)
         for i, part in enumerate(selected.parts):
             numbers = view.parts[i]
@@ -96,6 +96,7 @@ def must_be_by_prefix(
             ]
             matching &= np.array([id_ is not None and id_[0] != without for id_ in ids], bool)
             places = np.flatnonzero(matching)
+            live += len(places)
             if not len(places):
                 continue
             inner, outer = places, places
@@ -109,7 +110,6 @@ def must_be_by_prefix(
             distances = metric.pairwise(query[None, :], np.asarray(vectors))[0]
             sure |= {ids[p][0]: distances[p] for p in inner}
             maybe |= {ids[p][0]: distances[p] for p in outer}
-    live = selected.matching - (without is not None)
     assert len(found) == min(k, live) == len(set(found.ids)), found.info
     assert set(found.ids) <= maybe.keys()
     np.testing.assert_allclose(found.distances, [maybe[i] for i in found.ids], rtol=1e-6, atol=1e-6)

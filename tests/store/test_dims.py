@@ -138,6 +138,8 @@ def test_an_encoder_says_whether_it_is_nested(tmp_path):
         assert col.settings.dense["dense"].nested is True
     with lw.create(tmp_path / "d", encoder="hashing") as col:
         assert not col.settings.dense["dense"].nested
+    with lw.create(tmp_path / "f", dim=4, nested=True) as col:
+        assert col.settings.dense["dense"].nested is True
     own = lw.VectorField(encoder=Nested(), nested=False)
     with lw.create(tmp_path / "e", fields={"dense": own}) as col:
         assert not col.settings.dense["dense"].nested

@@ -22,7 +22,7 @@ from likewise.testing.plain_store import PlainStore
 from tests.store.prefixes import must_be_by_prefix, shrink_prefixes
 from tests.store.small import GRAPH_FIRST
 
-HISTORIES = int(os.environ.get("LIKEWISE_HISTORIES", "6"))
+HISTORIES = int(os.environ.get("LIKEWISE_HISTORIES", "3"))
 DIM = 6
 SPREAD = np.arange(1, DIM + 1) ** -0.7
 FILTERS = [None, "n >= 3", "n = 99", "not n = 2", lw.F("id") == 7]
@@ -180,10 +180,10 @@ class Histories(RuleBasedStateMachine):
             shutil.rmtree(self.folder)
 
 
-Histories.TestCase.settings = settings(
+TestHistories = Histories.TestCase
+TestHistories.settings = settings(
     max_examples=HISTORIES,
     stateful_step_count=20,
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
-TestHistories = Histories.TestCase

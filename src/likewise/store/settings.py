@@ -226,6 +226,7 @@ def make_settings(
     *,
     dim: int | None,
     metric: str | None,
+    nested: bool | None,
     encoder: str | Encoder | None,
     fields: Mapping[str, AnyField] | None,
     recall: float,
@@ -239,11 +240,11 @@ def make_settings(
         InvalidArgument: short and long form together, or neither; a reserved field name; an
             unknown language.
     """
-    short = VectorField(dim, metric, encoder)
+    short = VectorField(dim, metric, encoder, nested=nested)
     if fields is None:
         named: Mapping[str, AnyField] = {DEFAULT_FIELD: short}
     elif short != VectorField():
-        raise InvalidArgument("give either fields= or dim=/metric=/encoder=, not both")
+        raise InvalidArgument("give either fields= or dim=/metric=/nested=/encoder=, not both")
     elif not isinstance(fields, Mapping):
         raise InvalidType(
             f"fields must be a dict of name to VectorField, SparseField, BagField or "
