@@ -8,7 +8,7 @@ from typing import Any
 
 from likewise._arguments import check_count
 from likewise.errors import InvalidArgument
-from likewise.index import Measured, Prefix
+from likewise.index import CostModel, Measured, Prefix
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +45,6 @@ class PrefixWay:
         Raises:
             InvalidArgument, InvalidType, UnknownMetric: `Prefix` does not take it.
         """
-        from likewise.index import CostModel
-
         # Only `Prefix.search` without dims= goes by costs.
         return Prefix(metric, random_state=random_state, costs=CostModel(), **asdict(self))
 
