@@ -43,6 +43,7 @@ def create(
     encoder: str | Encoder | None = None,
     dim: int | None = None,
     metric: str | None = None,
+    nested: bool | None = None,
     fields: Mapping[str, AnyField] | None = None,
     recall: float = 0.95,
     log_queries: bool = False,
@@ -58,6 +59,8 @@ def create(
         encoder: turns texts to vectors: a name such as ``"minilm"``, or an `Encoder`.
         dim: numbers a vector has, when rows bring vectors themselves.
         metric: see `likewise.metrics`; the encoder's own, or cosine, when left out.
+        nested: whether the first numbers of vectors tell the most (Matryoshka), for searches by
+            ``dims=``; the encoder's own word, or False, when left out.
         fields: the long form: several named `VectorField`, `SparseField`, `BagField` or
             `GaussianField`. The short form makes one `VectorField`, "dense".
         recall: the share of the true neighbours that a search aims at when it is not told.
@@ -89,6 +92,7 @@ def create(
     settings = make_settings(
         dim=dim,
         metric=metric,
+        nested=nested,
         encoder=encoder,
         fields=fields,
         recall=recall,

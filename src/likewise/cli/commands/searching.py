@@ -56,6 +56,10 @@ def search(
     depth: Annotated[
         int | None, typer.Option(help="Candidates that each of several fields gives.")
     ] = None,
+    dims: Annotated[
+        int | None,
+        typer.Option(help="Propose by this many of the first numbers, rank by all."),
+    ] = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Say which strategies were weighed, and why.")
     ] = False,
@@ -79,6 +83,7 @@ def search(
             fuse=fuse,
             weights=_weights(weight),
             depth=depth,
+            dims=dims,
             explain=explain,
         )
     if json_output:
