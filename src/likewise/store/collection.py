@@ -646,7 +646,7 @@ class Collection:
     @suggest_arguments
     def train_cutoff(
         self,
-        queries: Mapping[Any, Any],
+        queries: Mapping[Any, Any] | str | Path,
         qrels: Any,
         *,
         k: int = 50,
@@ -661,7 +661,7 @@ class Collection:
         one. A row that is not judged counts as not relevant.
 
         Args:
-            queries: {query: text or vector}.
+            queries: {query: text or vector}, or a file, as `likewise.evaluate` takes them.
             qrels: {query: {id: grade}}, a DataFrame or a file, as `likewise.evaluate` takes them;
                 relevant is a grade above 0. Queries without judgements are left out.
             k: rows found a query; the probabilities are those of rows among the k nearest.
