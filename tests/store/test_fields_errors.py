@@ -248,8 +248,10 @@ def test_a_query_in_the_form_of_a_row(docs: lw.Collection) -> None:
 
 
 def test_what_only_dense_fields_have(docs: lw.Collection, tmp_path: Path) -> None:
-    with pytest.raises(UnknownField, match="name one vector field; there are none"):
-        docs.recall(using="bags")
+    with pytest.raises(UnknownField, match="'words' is none of"):
+        docs.recall(using="words")
+    with pytest.raises(InvalidArgument, match="measures one field; got using=terms, bags"):
+        docs.recall(using=["terms", "bags"])
     docs.add([{"id": "dated", "vectors": GOOD, "n": 1}])
     with pytest.raises(UnknownField, match="name one vector field"):
         docs.index_field("n", window=True, using="bags")
