@@ -16,6 +16,7 @@ from likewise.errors import InvalidArgument, InvalidType, UnknownArgument
 
 P = ParamSpec("P")
 R = TypeVar("R")
+C = TypeVar("C", bound=type)
 
 # What users of other libraries type for our words.
 FOREIGN_NAMES = {
@@ -75,6 +76,12 @@ def suggest_arguments(function: Callable[P, R]) -> Callable[P, R]:
         return function(*args, **kwargs)
 
     return checked
+
+
+def suggest_fields(cls: C) -> C:
+    """`suggest_arguments` for a dataclass: above its decorator."""
+    cls.__init__ = suggest_arguments(cls.__init__)  # type: ignore[misc]
+    return cls
 
 
 def unknown_argument(function: str, name: str, known: set[str]) -> UnknownArgument:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from likewise._arguments import check_count
+from likewise._arguments import check_count, suggest_fields
 from likewise.encode import TokenEncoder, get_token_encoder
 from likewise.errors import InvalidArgument, InvalidType, UnknownMetric
 from likewise.index import FixedDimensional, MultiVector
@@ -166,6 +166,7 @@ class BagValues(Field):
         return float(self._metric.from_score(score))
 
 
+@suggest_fields
 @dataclass(frozen=True, slots=True)
 class BagField(BagValues):
     """Several vectors of every row: one a token of its text, or one a part of what it is.
