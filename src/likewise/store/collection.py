@@ -153,7 +153,9 @@ class Collection:
 
         Returns:
             A dict that JSON can carry. ``bytes`` is the size of the directory, ``tail_rows`` how
-            many rows are not indexed yet, ``recall`` the measured curves, a list a vector field.
+            many rows are not indexed yet, ``recall`` the measured curves, a list a field: of dense
+            vectors by what a walk looks at, of bags by how many are ranked; the searches of other
+            fields are exact and have none.
 
         Cost: one look at every file's size.
 
@@ -423,6 +425,8 @@ class Collection:
     @suggest_arguments
     def log_queries(self, enabled: bool) -> None:
         """Switch the keeping of recent query vectors on or off (see ``create``).
+
+        Queries for words, and for fields of terms, bags and Gaussians, are never kept.
 
         Args:
             enabled: off also forgets what was kept.
@@ -715,7 +719,7 @@ class Collection:
     @suggest_arguments
     def train_cutoff(
         self,
-        queries: Mapping[Any, Any],
+        queries: Mapping[Any, Any] | str | Path,
         qrels: Any,
         *,
         k: int = 50,
@@ -730,7 +734,7 @@ class Collection:
         one. A row that is not judged counts as not relevant.
 
         Args:
-            queries: {query: text or vector}.
+            queries: {query: text or vector}, or a file, as `likewise.evaluate` takes them.
             qrels: {query: {id: grade}}, a DataFrame or a file, as `likewise.evaluate` takes them;
                 relevant is a grade above 0. Queries without judgements are left out.
             k: rows found a query; the probabilities are those of rows among the k nearest.
@@ -795,17 +799,21 @@ class Collection:
 
         Args:
             k: neighbours a query.
-            using: the vector field; None is the default one.
+            using: one field, or ``"lexical"``; None is the default vector field.
             queries: how many to ask: logged queries of users if there are any, and rows
                 drawn by a hash of their id, each left out of its own answer and moved
                 away from a near neighbour, since a graph finds its own rows too easily.
+                Fields of terms, bags and Gaussians, and words, are asked with the values and
+                texts of such rows, not moved; their queries are not logged.
 
         Returns:
-            `RecallReport`; a collection that is scanned exactly has recall 1.
+            `RecallReport`; what is scanned exactly has recall 1. Words, terms and Gaussians always
+            are; bags are where few are sealed.
 
         Raises:
-            InvalidType, InvalidArgument: ``k`` or ``queries`` is no positive integer.
-            UnknownField: no such vector field.
+            InvalidType, InvalidArgument: ``k`` or ``queries`` is no positive integer, or ``using``
+                names several.
+            UnknownField: no such field.
 
         Cost: two searches a query, one of them exact.
 
@@ -818,9 +826,13 @@ class Collection:
             (1.0, 'exact')
         """
         depth, count = check_k(k), check_count("queries", queries)
+        names = read_using(using, self._fields)
+        if len(names) != 1:
+            raise InvalidArgument(
+                f"recall() measures one field; got using={', '.join(names)}: measure each"
+            )
         with self._viewing() as (connection, view):
-            field = read_field(using, view.settings)
-            return measure_recall(connection, view, field, depth, count)
+            return measure_recall(connection, view, names[0], depth, count)
 
     # -- keeping it --------------------------------------------------------------------
 

@@ -57,7 +57,7 @@ def describe(path: Path, view: View, connection: sqlite3.Connection) -> dict[str
         "lexical": {"language": view.settings.language, "kept": LEXICAL in view.settings.kept},
         "segments": [_segment(segment, view.settings) for segment in view.segments],
         "tail_rows": len(view.tail),
-        "recall": _curves(view),
+        "recall": _curves(view, connection),
     }
 
 
@@ -93,9 +93,9 @@ def _segment(segment: Segment, settings: Settings) -> dict[str, Any]:
     }
 
 
-def _curves(view: View) -> dict[str, list[dict[str, Any]]]:
-    """Per field, the recall curve of each segment that has a graph."""
-    return {
+def _curves(view: View, connection: sqlite3.Connection) -> dict[str, list[dict[str, Any]]]:
+    """Per field, the recall curve of each segment that was measured."""
+    found: dict[str, list[dict[str, Any]]] = {
         name: [
             {"segment": segment.entry.number, **index.curve.to_dict()}
             for segment in view.segments
@@ -104,6 +104,16 @@ def _curves(view: View) -> dict[str, list[dict[str, Any]]]:
         ]
         for name in view.settings.dense
     }
+    for name, kind in field_kinds(view.settings).items():
+        found[name] = []
+        for segment, rows, alive in zip(view.segments, view.parts, view.alive, strict=False):
+            if kind.name not in segment.derived.mapped:
+                continue  # it would have to be made first, and is then searched exactly
+            made = segment.derived.current(kind, rows, alive, connection, view.settings)
+            curves = [getattr(piece.index, "curve", None) for piece in made.pieces]
+            number = segment.entry.number
+            found[name] += [{"segment": number, **c.to_dict()} for c in curves if c is not None]
+    return found
 
 
 def tail_rows(connection: sqlite3.Connection, keeper: ViewKeeper) -> int:

@@ -64,8 +64,8 @@ def create(
         fields: the long form: several named `VectorField`, `SparseField`, `BagField` or
             `GaussianField`. The short form makes one `VectorField`, "dense".
         recall: the share of the true neighbours that a search aims at when it is not told.
-        log_queries: keep the vectors of recent queries (the last 256 a field), to measure
-            recall with them too. `compact` forgets them.
+        log_queries: keep the vectors of recent queries (the last 256 a field of dense vectors), to
+            measure recall with them too. `compact` forgets them.
         random_state: seeds the graphs.
         language: of the texts, for ``using="lexical"``: a name of `likewise.encode.terms`, or
             None to cut no word to its stem. `Collection.index_text` changes it.

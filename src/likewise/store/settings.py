@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from likewise import metrics
-from likewise._arguments import check_count, check_recall
+from likewise._arguments import check_count, check_recall, suggest_fields
 from likewise.encode import Encoder, get_encoder
 from likewise.errors import InvalidArgument, InvalidType
 from likewise.store.fields import Field, field_of
@@ -26,6 +26,7 @@ DEFAULT_LANGUAGE = "english"
 RESERVED_FIELDS = frozenset({LEXICAL, "id", "text", "vector", "vectors"})
 
 
+@suggest_fields
 @dataclass(frozen=True, slots=True)
 class VectorField:
     """One named vector of every row.
