@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ from likewise._sparse_rows import SparseRows
 from likewise.index import _postings
 from likewise.index._compiled import in_threads
 from likewise.index._parts import BoolArray, Int64Array, Part
-from likewise.index._postings.values import Asked, Best, Formula, best
+from likewise.index._postings.values import Asked, Best, Formula, best, memory
 
 Float64Array = npt.NDArray[np.float64]
 
@@ -101,6 +102,7 @@ def _one_piece(
     count: int,
 ) -> tuple[Best, int]:
     found, scored, first = best(count, k), 0, 0
+    own_memory = _memory.array
     for part, terms in zip(parts, asked, strict=True):
         offsets = terms.offsets
         if count < len(offsets) - 1:
@@ -109,10 +111,20 @@ def _one_piece(
         allowed = _EVERYBODY if passing is None else _fixed(passing[first : first + part.count])
         last = part is parts[-1]
         scored += search(
-            part.postings, formula, own, allowed, first, part.count, floor, last, found
+            part.postings, formula, own, allowed, first, part.count, floor, last, found, own_memory
         )
         first += part.count
     return found, scored
+
+
+class _Memory(threading.local):
+    """Of each thread: what is given back after every search is zeroed by the system again."""
+
+    def __init__(self) -> None:
+        self.array = memory()
+
+
+_memory = _Memory()
 
 
 def _joined(pieces: list[Best], scored: int) -> Ranked:

@@ -38,6 +38,7 @@ def search(
     floor: float,
     last: bool,
     best: Best,
+    memory: Any = None,
 ) -> int:
     """Put the best rows of these postings into ``best``; gives how many postings were scored.
 
@@ -47,6 +48,7 @@ def search(
         first: the number of the first row in ``best``; numbers there are smaller.
         count: rows there are.
         floor: scores must be above it.
+        memory: the kernel's, and not needed here.
         last: these are the last postings: the best rows are then a list, the best first.
     """
     scored = 0

@@ -36,18 +36,21 @@ from likewise.index._postings.values import (
     Postings,
     Term,
     best,
+    memory,
 )
 
 #: Adding up a term costs less than looking up so many rows in it for each of its postings.
 WORTH = 2
 #: Windows of fewer postings than this share are gone through by posting.
 SPARSE = 4
+#: Rows that are listed at once: a word of them, or those of a window of few postings.
+LISTED = max(WORD, WINDOW // SPARSE)
 
 
 @kernel(error_model="numpy")
 def search(
     postings: Any, formula: Any, asked: Any, passing: Any, first: Any, count: Any, floor: Any,
-    last: Any, best: Any,
+    last: Any, best: Any, memory: Any,
 ) -> Any:  # fmt: skip
     """As `likewise.index._postings.plain.search`; gives how many postings were scored."""
     most = 0
@@ -55,12 +58,11 @@ def search(
         most = max(most, asked.offsets[query + 1] - asked.offsets[query])
     terms = np.empty(most, dtype=Term)
     order, parts = np.empty(most, dtype=np.int64), np.empty(most, dtype=np.float64)
-    sums, values = np.zeros(WINDOW, dtype=np.float64), np.empty(WINDOW + WORD, dtype=np.float64)
-    found, scores = np.empty(WINDOW, dtype=np.int64), np.empty(WINDOW, dtype=np.float64)
+    found, scores = np.empty(LISTED, dtype=np.int64), np.empty(LISTED, dtype=np.float64)
     tops = np.empty(WINDOW // BLOCK + 2, dtype=np.float64)
     return _search(
         postings, formula, asked, passing, first, count, floor, last, best,
-        terms, order, parts, sums, values, found, scores, tops,
+        terms, order, parts, memory[0], memory[1], found, scores, tops,
     )  # fmt: skip
 
 
@@ -179,4 +181,4 @@ def _warm_search() -> Any:
     formula = Formula(True, 1.0, 0.0, 1.2, 0.0, 0.25, 0.75)
     passing = fixed([True], np.bool_)
     found: Best = best(1, 1)
-    return search(postings, formula, asked, passing, 0, 1, -1.0, True, found)
+    return search(postings, formula, asked, passing, 0, 1, -1.0, True, found, memory())

@@ -112,3 +112,9 @@ def best(queries: int, k: int) -> Best:
         np.empty((queries, k), dtype=np.int64),
         np.zeros(queries, dtype=np.int64),
     )
+
+
+def memory() -> Any:
+    """What one thread adds up with: the sums of a window, which are 0 between searches, and what
+    the postings of a term add there."""
+    return np.zeros((2, WINDOW + BLOCK), dtype=np.float64)
