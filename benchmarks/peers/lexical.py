@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol
@@ -65,7 +66,9 @@ class Likewise:
                 path = Path(folder) / "index"
                 self._index.save(path)
                 self._threaded[threads] = Sparse.load(path, n_jobs=threads)
-        return [row.ids.tolist() for row in self._threaded[threads].search(queries, k)]
+        found = self._threaded[threads].search(queries, k)
+        ids, ends = found.flat_ids.tolist(), found.offsets.tolist()
+        return [ids[start:stop] for start, stop in pairwise(ends)]
 
     def add(self, text: str) -> None:
         self._index.add([self._terms.encode_query(text)])

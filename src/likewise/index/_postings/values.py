@@ -13,8 +13,8 @@ import numpy as np
 BLOCK = 64
 #: A term that at least one row in so many has gets a bitmap, in which rows are looked up quicker.
 DENSE = 16
-#: Rows that are scored together: their sums fit the first cache.
-WINDOW = 4096
+#: Rows that are scored together: their sums stay in the processor's nearest caches.
+WINDOW = 8192
 
 
 class Postings(NamedTuple):
