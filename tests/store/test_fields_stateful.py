@@ -95,7 +95,8 @@ class Histories(RuleBasedStateMachine):
         # Closed first: until then segments may be sealed and merged behind this thread.
         self.writer.close()
         self.reader.close()
-        used = (self.path / "cache" / "manifest.json").read_text()
+        manifest = self.path / "cache" / "manifest.json"
+        used = manifest.read_text() if manifest.exists() else ""
         files = [*(self.path / "cache").glob("*.multivector")]
         files += (self.path / "cache").glob("*.sparse")
         kept = sorted(file for file in files if f'"{file.name}"' in used)
