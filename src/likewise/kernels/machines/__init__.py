@@ -1,0 +1,37 @@
+"""Machines on any kernel: ridge, Gaussian processes, and what is distilled from them.
+
+The estimators need scikit-learn, which is loaded when one of them is first asked for.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from likewise.kernels.machines.planning import METHODS, Candidate, MachinePlan
+    from likewise.kernels.machines.ridge import KernelRidge, KernelRidgeClassifier
+
+__all__ = [
+    "METHODS",
+    "Candidate",
+    "KernelRidge",
+    "KernelRidgeClassifier",
+    "MachinePlan",
+]
+
+_HOMES = {
+    "planning": ("METHODS", "Candidate", "MachinePlan"),
+    "ridge": ("KernelRidge", "KernelRidgeClassifier"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'likewise.kernels.machines' has no attribute {name!r}")
+    return getattr(import_module(f"likewise.kernels.machines.{_HOME_OF[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
