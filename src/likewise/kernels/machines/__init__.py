@@ -9,18 +9,27 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from likewise.kernels.machines._marginal import Learning
+    from likewise.kernels.machines.gaussian_process import GaussianProcessRegressor
+    from likewise.kernels.machines.gp_classifier import GaussianProcessClassifier
     from likewise.kernels.machines.planning import METHODS, Candidate, MachinePlan
     from likewise.kernels.machines.ridge import KernelRidge, KernelRidgeClassifier
 
 __all__ = [
     "METHODS",
     "Candidate",
+    "GaussianProcessClassifier",
+    "GaussianProcessRegressor",
     "KernelRidge",
     "KernelRidgeClassifier",
+    "Learning",
     "MachinePlan",
 ]
 
 _HOMES = {
+    "_marginal": ("Learning",),
+    "gaussian_process": ("GaussianProcessRegressor",),
+    "gp_classifier": ("GaussianProcessClassifier",),
     "planning": ("METHODS", "Candidate", "MachinePlan"),
     "ridge": ("KernelRidge", "KernelRidgeClassifier"),
 }

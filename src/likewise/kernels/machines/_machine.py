@@ -49,6 +49,8 @@ class KernelMachine(BaseEstimator):  # type: ignore[misc]
     _ridge_name: ClassVar[str] = "ridge"
     #: Whether variances are asked for after `fit`.
     _keeps: ClassVar[bool] = False
+    #: Whether a likelihood of labels needs Newton's steps.
+    _laplace: ClassVar[bool] = False
 
     kernel: Kernel | None
     method: str
@@ -150,6 +152,7 @@ class KernelMachine(BaseEstimator):  # type: ignore[misc]
             check_jobs(self.n_jobs),
             keep=self._keeps,
             loo=getattr(self, "ridge", None) == "loo",
+            laplace=self._laplace,
             options=options,
             random_state=self.random_state,
             ridge_name=self._ridge_name,
@@ -215,7 +218,7 @@ class KernelMachine(BaseEstimator):  # type: ignore[misc]
     def _contributions(self, rows: Any) -> Float64Array:
         return self.solver_.contributions(rows)
 
-    def _keep(self, solver: Solver, kernel: Kernel, single: bool) -> Self:
+    def _keep(self, solver: Any, kernel: Kernel, single: bool) -> Self:
         self.solver_, self.kernel_, self._single = solver, kernel, single
         self.jitter_, self.n_iter_ = solver.jitter, solver.steps
         return self

@@ -137,8 +137,8 @@ class Nystrom(Mapped):
         n, m = problem.rows, Nystrom.count(problem)
         pool = min(n, POOL * m)
         size = 8.0 * (max(6 * m * m, 2 * pool * m) + 2 * n * problem.outputs) + 3 * BLOCK
-        operations = 1.5 * n * m * m + 5 * m**3 + pool * m * m
-        return Cost(size, n * m + pool * m, operations, f"{m:,} landmarks")
+        operations = (1.5 * n * m * m + m**3 / 3) * problem.passes + 5 * m**3 + pool * m * m
+        return Cost(size, n * m * problem.passes + pool * m, operations, f"{m:,} landmarks")
 
     def _make_map(self, rows: Any) -> int:
         problem = self.problem
@@ -187,7 +187,8 @@ class Features(Mapped):
     def cost(problem: Problem) -> Cost:
         n, D = problem.rows, Features.count(problem)
         size = 8.0 * (3 * D * D + 2 * n * problem.outputs) + 3 * BLOCK
-        return Cost(size, 0.0, n * D * (D + 2 * problem.numbers) + D**3 / 3, f"{D:,} features")
+        operations = (n * D * (D + 2 * problem.numbers) + D**3 / 3) * problem.passes
+        return Cost(size, 0.0, operations, f"{D:,} features")
 
     def _make_map(self, rows: Any) -> int:
         self.map = self.kernel.features(self.count(self.problem), self.problem.random_state)

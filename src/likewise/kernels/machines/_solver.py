@@ -16,6 +16,8 @@ from likewise.kernels.operator import KernelOperator
 
 #: Bytes of one block of rows that is worked on at a time.
 BLOCK = 32e6
+#: For plans: the steps that a Laplace approximation is expected to take.
+NEWTON_STEPS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,7 @@ class Problem:
     Attributes:
         kernel: the kernel. rows: how many. numbers: in a row. outputs: right-hand sides.
         workers: threads. keep: whether variances are wanted later. loo: whether the ridge is to
-            be chosen by leaving one out.
+            be chosen by leaving one out. laplace: whether a likelihood of labels makes it Newton's.
         options: the arguments that the user gave for this method; the others are None.
     """
 
@@ -36,9 +38,15 @@ class Problem:
     workers: int = 1
     keep: bool = False
     loo: bool = False
+    laplace: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
     random_state: int | None = 0
     ridge_name: str = "ridge"
+
+    @property
+    def passes(self) -> int:
+        """How often the normal equations are solved."""
+        return NEWTON_STEPS * self.outputs if self.laplace else 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +135,11 @@ class Exact(Solver):
     @staticmethod
     def cost(problem: Problem) -> Cost:
         n = problem.rows
-        # Eigenvectors, where they are wanted, need two more matrices and more time.
-        size = 8.0 * n * (n * (4 if problem.loo else 1) + problem.outputs * 2) + BLOCK
-        return Cost(size, n * n / 2, n**3 / 3 * (28 if problem.loo else 1))
+        # Eigenvectors need three more matrices and more time; so do Newton's steps.
+        matrices = 3 + problem.outputs if problem.loo or problem.laplace else 1
+        size = 8.0 * n * (n * matrices + problem.outputs * 2) + BLOCK
+        solves = 28 if problem.loo else problem.passes
+        return Cost(size, n * n / 2, n**3 / 3 * solves)
 
     def fit(self, rows: Any, Y: Float64Array, ridge: float) -> Exact:
         self.rows, self.ridge = rows, ridge
