@@ -167,7 +167,7 @@ def test_words_too():
 
 
 def test_what_is_refused():
-    with pytest.raises(NotPositiveDefinite, match="noise = 0.01 does not lift it"):
+    with pytest.raises(NotPositiveDefinite, match="does not lift it above 0; take noise >="):
         GaussianProcessRegressor(Saddle()).fit(X, y)
     with pytest.raises(OverLimit, match="no method fits"):
         ours(memory_limit=1e4).fit(X, y)

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from likewise.kernels.machines.gaussian_process import GaussianProcessRegressor
     from likewise.kernels.machines.gp_classifier import GaussianProcessClassifier
     from likewise.kernels.machines.planning import METHODS, Candidate, MachinePlan
+    from likewise.kernels.machines.positive_part import PositivePart
     from likewise.kernels.machines.ridge import KernelRidge, KernelRidgeClassifier
+    from likewise.kernels.machines.scale_mixture import ScaleMixture
 
 __all__ = [
     "METHODS",
@@ -24,6 +26,8 @@ __all__ = [
     "KernelRidgeClassifier",
     "Learning",
     "MachinePlan",
+    "PositivePart",
+    "ScaleMixture",
 ]
 
 _HOMES = {
@@ -31,6 +35,8 @@ _HOMES = {
     "gaussian_process": ("GaussianProcessRegressor",),
     "gp_classifier": ("GaussianProcessClassifier",),
     "planning": ("METHODS", "Candidate", "MachinePlan"),
+    "positive_part": ("PositivePart",),
+    "scale_mixture": ("ScaleMixture",),
     "ridge": ("KernelRidge", "KernelRidgeClassifier"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

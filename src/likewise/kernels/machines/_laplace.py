@@ -149,9 +149,8 @@ class Through:
         self.solver = solver
         m = solver.n_features
         self.w, self.objective = np.zeros(m), -len(signs) * float(np.log(2.0))
-        for step in range(1, MOST_STEPS):
-            gram, slope = np.zeros((m, m)), -self.w
-            done = 0
+        for self.steps in range(1, MOST_STEPS):
+            gram, slope, done = np.zeros((m, m)), -self.w, 0
             for part in solver.blocks():
                 P, y = solver.psi(part), signs[done : done + len(part)]
                 p = probability(P @ self.w)
@@ -164,7 +163,6 @@ class Through:
                 break
         else:
             raise _not_converged()
-        self.steps = step
         self.log_evidence = self.objective - 0.5 * self.system.log_determinant()
         self.towards = (signs + 1) / 2 - probability(self._values(self.w))
 

@@ -211,12 +211,12 @@ class KernelMachine(BaseEstimator):  # type: ignore[misc]
                 "ask for fewer rows at a time"
             )
         found = self._contributions(rows)
-        return found[:, :, 0] if self._single else found
+        return np.asarray(found[:, :, 0] if self._single else found)
 
     _single: bool
 
     def _contributions(self, rows: Any) -> Float64Array:
-        return self.solver_.contributions(rows)
+        return np.asarray(self.solver_.contributions(rows))
 
     def _keep(self, solver: Any, kernel: Kernel, single: bool) -> Self:
         self.solver_, self.kernel_, self._single = solver, kernel, single

@@ -75,7 +75,8 @@ def climb(
     rng = np.random.default_rng(seed)
     starts = [np.clip(start, bounds[:, 0], bounds[:, 1])]
     starts += [rng.uniform(bounds[:, 0], bounds[:, 1]) for _ in range(n_restarts)]
-    found = [minimize(low, x, jac=True, method="L-BFGS-B", bounds=bounds) for x in starts]
+    within = [(float(a), float(b)) for a, b in bounds]
+    found = [minimize(low, np.array(x), (), "L-BFGS-B", jac=True, bounds=within) for x in starts]
     best = min(found, key=lambda result: float(result.fun))
     learning = Learning(
         -float(best.fun), 0, len(starts), int(best.nit), bool(best.success), str(best.message)

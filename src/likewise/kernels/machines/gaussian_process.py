@@ -57,9 +57,11 @@ class GaussianProcess(KernelMachine):
         return np.sort(rng.choice(count, size=self.learn_rows, replace=False))
 
 
-class GaussianProcessRegressor(  # type: ignore[misc]
-    MultiOutputMixin, RegressorMixin, GaussianProcess
-):
+class _Regressor(MultiOutputMixin, RegressorMixin):  # type: ignore[misc]
+    """scikit-learn's words for what learns several numbers."""
+
+
+class GaussianProcessRegressor(_Regressor, GaussianProcess):
     """``y = f(x) + e``, f a Gaussian process with covariance k, e normal of variance ``noise``.
 
     The mean is that of `KernelRidge` with ``ridge = noise``; beside it stand the variance,
@@ -246,7 +248,7 @@ class GaussianProcessRegressor(  # type: ignore[misc]
         return mean
 
     def _contributions(self, rows: Any) -> Float64Array:
-        return self.solver_.contributions(rows) * self.scale_
+        return np.asarray(self.solver_.contributions(rows) * self.scale_)
 
     def sample_y(self, X: Any, n_samples: int = 1, random_state: int | None = 0) -> Float64Array:
         """Functions drawn from the posterior, at the rows ``X``.
@@ -263,7 +265,8 @@ class GaussianProcessRegressor(  # type: ignore[misc]
         mean, cov = self.predict(X, return_cov=True)
         rng = np.random.default_rng(random_state)
         if self._single:
-            return mean[:, None] + root(cov) @ rng.standard_normal((len(mean), count))
+            draws = rng.standard_normal((len(mean), count))
+            return np.asarray(mean[:, None] + root(cov) @ draws)
         draws = rng.standard_normal((mean.shape[1], len(mean), count))
         parts = [mean[:, [j]] + root(cov[:, :, j]) @ draws[j] for j in range(mean.shape[1])]
         return np.stack(parts, axis=1)

@@ -67,8 +67,8 @@ class GaussianProcessClassifier(ClassifierMixin, GaussianProcess):  # type: igno
         >>> from likewise.kernels.machines import GaussianProcessClassifier
         >>> X = np.linspace(-3, 3, 30)[:, None]
         >>> model = GaussianProcessClassifier().fit(X, X[:, 0] > 0)
-        >>> model.predict_proba([[-2.0], [0.0], [2.0]])[:, 1].round(1).tolist()
-        [0.0, 0.5, 1.0]
+        >>> model.predict([[-2.0], [2.0]]).tolist()
+        [False, True]
     """
 
     _laplace = True

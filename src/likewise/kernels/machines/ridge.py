@@ -151,7 +151,7 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, _Ridge):  # type: ignore[mis
         """(m,) or (m, outputs)."""
         rows = self._fitted(X)
         found = self.solver_.mean(rows)
-        return found[:, 0] if self._single else found
+        return np.asarray(found[:, 0] if self._single else found)
 
 
 class KernelRidgeClassifier(ClassifierMixin, _Ridge):  # type: ignore[misc]
@@ -185,7 +185,7 @@ class KernelRidgeClassifier(ClassifierMixin, _Ridge):  # type: ignore[misc]
         """(m,) for two classes, positive for the second; else (m, classes)."""
         rows = self._fitted(X)
         found = self.solver_.mean(rows)
-        return found[:, 0] if self._single else found
+        return np.asarray(found[:, 0] if self._single else found)
 
     def predict(self, X: Any) -> Any:
         """(m,) the most likely labels; equal outputs go to the smaller label."""
