@@ -132,5 +132,5 @@ def test_what_is_refused():
     with pytest.raises(NotFitted):
         ScaleMixture().interval(Q)
     short = ScaleMixture(KERNEL, prior=(0.2, 1.0), optimizer=None).fit(X[:1], y[:1])
-    with pytest.raises(InvalidArgument, match="1.4 degrees of freedom has no variance"):
+    with pytest.raises(InvalidArgument, match=r"1\.4 degrees of freedom has no variance"):
         short.predict(Q, return_std=True)

@@ -151,12 +151,16 @@ class KernelMachine(BaseEstimator):  # type: ignore[misc]
             outputs,
             check_jobs(self.n_jobs),
             keep=self._keeps,
-            loo=getattr(self, "ridge", None) == "loo",
+            loo=self._needs_spectrum(),
             laplace=self._laplace,
             options=options,
             random_state=self.random_state,
             ridge_name=self._ridge_name,
         )
+
+    def _needs_spectrum(self) -> bool:
+        """Whether the whole spectrum of the matrix is asked for."""
+        return False
 
     def _refused(self) -> dict[str, str]:
         """Methods that this estimator cannot use as it is set, and why."""

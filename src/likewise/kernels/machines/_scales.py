@@ -128,7 +128,7 @@ class Sampled:
             return float(self.weights @ ndtr(z / np.sqrt(self.s))) - share
 
         end = 1.0
-        while max(-beyond(-end), 0) * max(beyond(end), 0) == 0 and end < 1e300:
+        while beyond(end) < 0 or beyond(-end) > 0:
             end *= 4
         return float(brentq(beyond, -end, end))
 

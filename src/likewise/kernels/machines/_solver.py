@@ -149,6 +149,10 @@ class Exact(Solver):
         self.system: Factored | None = system if self.problem.keep else None
         return self
 
+    def adopt(self, rows: Any, alpha: Float64Array) -> None:
+        """Take weights that were found elsewhere; there are no variances then."""
+        self.rows, self._alpha, self.system = rows, alpha, None
+
     @property
     def alpha(self) -> Float64Array:
         return self._alpha

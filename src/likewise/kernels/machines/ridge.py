@@ -63,6 +63,9 @@ class _Ridge(KernelMachine):
         self.n_jobs = n_jobs
         self.verbose = verbose
 
+    def _needs_spectrum(self) -> bool:
+        return bool(self.ridge == "loo")
+
     def _refused(self) -> dict[str, str]:
         return {"cg": NO_CLOSED_FORM, "local": NO_CLOSED_FORM} if self.ridge == "loo" else {}
 

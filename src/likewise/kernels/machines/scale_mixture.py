@@ -63,7 +63,8 @@ class ScaleMixture(RegressorMixin, GaussianProcess):  # type: ignore[misc]
         >>> from likewise.kernels import RBF
         >>> from likewise.kernels.machines import ScaleMixture
         >>> X = np.linspace(0, 6, 20)[:, None]
-        >>> model = ScaleMixture(RBF(), prior=(2.0, 2.0), optimizer=None).fit(X, 5 * np.sin(X[:, 0]))
+        >>> y = 5 * np.sin(X[:, 0])
+        >>> model = ScaleMixture(RBF(), prior=(2.0, 2.0), optimizer=None).fit(X, y)
         >>> low, high = model.interval([[1.5], [20.0]], level=0.9)
         >>> bool(low[0] < 5 * np.sin(1.5) < high[0]), bool(high[1] - low[1] > high[0] - low[0])
         (True, True)
