@@ -98,9 +98,9 @@ def judged(linear: Linear, lines: list[Line], full: float) -> Outcome:
     if exact:
         verdict = Verdict.REPRODUCED if better == len(lines) else Verdict.PARTLY
     reason = (
-        f"{linear.rows} rows give the weights of all to {linear.off:.0e} (accuracy {linear.few:.3f} "
-        f"and {linear.all:.3f}) in {linear.seconds:.2f} s; solved targets beat the rows' own at "
-        f"{better} of {len(lines)} sizes"
+        f"{linear.rows} rows give the weights of all to {linear.off:.0e} (accuracy "
+        f"{linear.few:.3f} and {linear.all:.3f}) in {linear.seconds:.2f} s; solved targets beat "
+        f"the rows' own at {better} of {len(lines)} sizes"
     )
     rows = [
         (f"{line.count}", f"{line.own:.3f}", f"{line.learnt:.3f}", f"{line.uniform:.3f}")

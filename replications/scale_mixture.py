@@ -108,8 +108,8 @@ def judged(kurtosis: float, lines: list[Line]) -> Outcome:
     if tails and beyond >= most and near >= most:
         verdict = Verdict.REPRODUCED
     reason = (
-        f"kurtosis of sampled networks {kurtosis:.2f} (Student's t: {expected:.2f}); density beyond "
-        f"the training rows no worse on {beyond} of {len(lines)} sets, near them on {near}"
+        f"kurtosis of sampled networks {kurtosis:.2f} (Student's t: {expected:.2f}); density "
+        f"beyond the training rows no worse on {beyond} of {len(lines)} sets, near them on {near}"
     )
     rows = [
         (
