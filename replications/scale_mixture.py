@@ -15,6 +15,7 @@ SETS = ("airfoil", "concrete", "energy", "stock")
 TRAIN, REPEATS = 150, 2
 PRIOR = (4.0, 3.0)  # 8 degrees of freedom; the mean of the scale is 1
 NETWORKS, WIDTH = 40_000, 512
+MATTERS = 0.02  # nats
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,17 +100,20 @@ def judged(kurtosis: float, lines: list[Line]) -> Outcome:
     degrees = 2 * PRIOR[0]
     expected = 3 * (degrees - 2) / (degrees - 4)
     tails = abs(kurtosis / expected - 1) < 0.15
-    beyond = sum(line.beyond[1] <= line.beyond[0] for line in lines)
-    near = sum(line.near[1] <= line.near[0] + 0.02 for line in lines)
+    gains = [line.beyond[0] - line.beyond[1] for line in lines]
+    better = sum(gain >= MATTERS for gain in gains)
+    no_worse = sum(
+        min(gain, line.near[0] - line.near[1]) >= -MATTERS
+        for gain, line in zip(gains, lines, strict=True)
+    )
     most = 0.75 * len(lines)
     verdict = Verdict.NOT_REPRODUCED
-    if tails and (beyond >= most or near >= most):
-        verdict = Verdict.PARTLY
-    if tails and beyond >= most and near >= most:
-        verdict = Verdict.REPRODUCED
+    if tails and no_worse >= most:
+        verdict = Verdict.REPRODUCED if better >= most else Verdict.PARTLY
     reason = (
         f"kurtosis of sampled networks {kurtosis:.2f} (Student's t: {expected:.2f}); density "
-        f"beyond the training rows no worse on {beyond} of {len(lines)} sets, near them on {near}"
+        f"beyond the training rows better by {MATTERS} nats or more on {better} of {len(lines)} sets "
+        f"(mean gain {np.mean(gains):+.3f}), nowhere worse on {no_worse}"
     )
     rows = [
         (
@@ -131,6 +135,9 @@ def judged(kurtosis: float, lines: list[Line]) -> Outcome:
             "evidence; the paper also classifies images under corruption, with network kernels.",
             "Beyond: the fifth of the rows that lies farthest along a random direction, of which "
             "none is trained on.",
+            "A first rule asked the t process only to be no worse beyond the training rows, which a "
+            "gain of 0.002 nats met; it was sharpened after that was seen. With this many targets "
+            "the scale is known: the process has 2a + n degrees of freedom, and is nearly normal.",
             f"Networks have one hidden layer of {WIDTH} ReLU units; the fourth moment of a heavy "
             "tail is itself uncertain, so 15 % off is taken for equal.",
         ],
@@ -148,10 +155,9 @@ REPLICATION = Replication(
     claim="A prior on the scale of the last layer's weights makes wide networks heavy-tailed "
     "processes, Student-t for an inverse gamma prior: the same cost as a Gaussian process, and "
     "densities more robust out of distribution.",
-    rule="reproduced when the kurtosis of sampled networks is within 15 % of Student's t, and the "
-    "mean log density of the t process is no worse on at least three quarters of the sets both "
-    "beyond the training rows and (to 0.02 nats) near them; partly with the kurtosis and one of "
-    "the two",
+    rule="reproduced when the kurtosis of sampled networks is within 15 % of Student's t, and on at "
+    "least three quarters of the sets the mean log density of the t process is better by 0.02 nats "
+    "beyond the training rows; partly when it is only no worse by that, near them and beyond",
     needs=files(SETS),
     run=run,
 )

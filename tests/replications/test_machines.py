@@ -19,8 +19,9 @@ def test_the_quick_form_runs_without_data(study, tmp_path):
     ("kurtosis", "near", "beyond", "verdict"),
     [
         (4.6, 0.5, 0.9, Verdict.REPRODUCED),
-        (4.6, 0.6, 0.9, Verdict.PARTLY),
-        (4.6, 0.6, 1.1, Verdict.NOT_REPRODUCED),
+        (4.6, 0.5, 0.99, Verdict.PARTLY),
+        (4.6, 0.6, 0.9, Verdict.NOT_REPRODUCED),
+        (4.6, 0.5, 1.1, Verdict.NOT_REPRODUCED),
         (3.0, 0.5, 0.9, Verdict.NOT_REPRODUCED),
     ],
 )

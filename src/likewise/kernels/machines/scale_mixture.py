@@ -13,7 +13,7 @@ from likewise.errors import InvalidArgument, InvalidType
 from likewise.kernels.base import Kernel
 from likewise.kernels.machines._linear import Float64Array
 from likewise.kernels.machines._machine import NO_TARGETS
-from likewise.kernels.machines._marginal import climb
+from likewise.kernels.machines._marginal import Learning, climb
 from likewise.kernels.machines._scales import InverseGamma, Sampled, Scales, student_evidence
 from likewise.kernels.machines._solver import take
 from likewise.kernels.machines.gaussian_process import GaussianProcess
@@ -127,7 +127,7 @@ class ScaleMixture(RegressorMixin, GaussianProcess):  # type: ignore[misc]
         Y, _ = self._check_targets(y, len(rows))
         kernel = self._kernel_for(rows)
         solver = self._solver(self._problem(kernel, rows, 1, options), rows)
-        self.learning_ = None
+        self.learning_: Learning | None = None
         if self.optimizer is not None:
             kernel, noise = self._learn(kernel, noise, prior, rows, Y)
         self.noise_ = noise
