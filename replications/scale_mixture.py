@@ -112,8 +112,8 @@ def judged(kurtosis: float, lines: list[Line]) -> Outcome:
         verdict = Verdict.REPRODUCED if better >= most else Verdict.PARTLY
     reason = (
         f"kurtosis of sampled networks {kurtosis:.2f} (Student's t: {expected:.2f}); density "
-        f"beyond the training rows better by {MATTERS} nats or more on {better} of {len(lines)} sets "
-        f"(mean gain {np.mean(gains):+.3f}), nowhere worse on {no_worse}"
+        f"beyond the training rows better by {MATTERS} nats or more on {better} of {len(lines)} "
+        f"sets (mean gain {np.mean(gains):+.3f}), nowhere worse on {no_worse}"
     )
     rows = [
         (
@@ -135,8 +135,8 @@ def judged(kurtosis: float, lines: list[Line]) -> Outcome:
             "evidence; the paper also classifies images under corruption, with network kernels.",
             "Beyond: the fifth of the rows that lies farthest along a random direction, of which "
             "none is trained on.",
-            "A first rule asked the t process only to be no worse beyond the training rows, which a "
-            "gain of 0.002 nats met; it was sharpened after that was seen. With this many targets "
+            "A first rule asked the t process only to be no worse beyond the training rows, which "
+            "a gain of 0.002 nats met; it was sharpened after that was seen. With this many targets "
             "the scale is known: the process has 2a + n degrees of freedom, and is nearly normal.",
             f"Networks have one hidden layer of {WIDTH} ReLU units; the fourth moment of a heavy "
             "tail is itself uncertain, so 15 % off is taken for equal.",
@@ -155,9 +155,9 @@ REPLICATION = Replication(
     claim="A prior on the scale of the last layer's weights makes wide networks heavy-tailed "
     "processes, Student-t for an inverse gamma prior: the same cost as a Gaussian process, and "
     "densities more robust out of distribution.",
-    rule="reproduced when the kurtosis of sampled networks is within 15 % of Student's t, and on at "
-    "least three quarters of the sets the mean log density of the t process is better by 0.02 nats "
-    "beyond the training rows; partly when it is only no worse by that, near them and beyond",
+    rule="reproduced when the kurtosis of sampled networks is within 15 % of Student's t, and on "
+    "at least three quarters of the sets the mean log density of the t process is better by 0.02 "
+    "nats beyond the training rows; partly when it is only no worse by that, near them and beyond",
     needs=files(SETS),
     run=run,
 )
