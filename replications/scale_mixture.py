@@ -136,8 +136,9 @@ def judged(kurtosis: float, lines: list[Line]) -> Outcome:
             "Beyond: the fifth of the rows that lies farthest along a random direction, of which "
             "none is trained on.",
             "A first rule asked the t process only to be no worse beyond the training rows, which "
-            "a gain of 0.002 nats met; it was sharpened after that was seen. With this many targets "
-            "the scale is known: the process has 2a + n degrees of freedom, and is nearly normal.",
+            "a gain of 0.002 nats met; it was sharpened after that was seen. With this many "
+            "targets the scale is known: the process has 2a + n degrees of freedom, and is "
+            "nearly normal.",
             f"Networks have one hidden layer of {WIDTH} ReLU units; the fourth moment of a heavy "
             "tail is itself uncertain, so 15 % off is taken for equal.",
         ],

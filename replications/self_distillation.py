@@ -117,8 +117,8 @@ def judged(lines: list[Line]) -> Outcome:
             "is tuned by leaving one out. The paper's networks (ResNets) are not trained here.",
             "For ever with a constant weight is plain ridge with a larger one, so that distilling "
             "gains nothing at a tuned ridge. Where the ridge is too large nothing is to be won "
-            "with weights in [0, 1]; weights above 1, from few rows held out, help on two sets and hurt "
-            "on two.",
+            "with weights in [0, 1]; weights above 1, from few rows held out, help on two "
+            "sets and hurt on two.",
         ],
     )
 
