@@ -1,5 +1,7 @@
 """Kernel ridge: every method against the plain formula, and everything it refuses."""
 
+import pickle
+
 import numpy as np
 import pytest
 from sklearn.base import clone
@@ -136,6 +138,23 @@ def test_one_target_gives_one_column_and_contributions_by_the_formula():
     alpha = np.linalg.solve(KERNEL(X) + 0.05 * np.eye(len(X)), y)
     np.testing.assert_allclose(model.predict(Q), plain(X, y, Q, 0.05), atol=1e-9)
     np.testing.assert_allclose(model.contributions(Q), alpha * KERNEL(Q, X), atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"method": "cg"},
+        {"method": "nystrom", "n_landmarks": 20},
+        {"method": "features", "n_features": 30},
+        {"method": "features", "n_features": 30, "random_state": None},
+        {"method": "local", "k": 20},
+        {"method": "local", "k": 20, "index": Graph("euclidean")},
+    ],
+    ids=str,
+)
+def test_pickles(options):
+    model = KernelRidge(KERNEL, ridge=0.1, **options).fit(X, y)
+    assert np.array_equal(pickle.loads(pickle.dumps(model)).predict(Q), model.predict(Q))
 
 
 def test_rows_of_float32():

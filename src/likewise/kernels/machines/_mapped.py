@@ -191,8 +191,19 @@ class Features(Mapped):
         return Cost(size, 0.0, operations, f"{D:,} features")
 
     def _make_map(self, rows: Any) -> int:
-        self.map = self.kernel.features(self.count(self.problem), self.problem.random_state)
+        given = self.problem.random_state
+        self.seed = int(np.random.SeedSequence().generate_state(1)[0]) if given is None else given
+        self.map = self.kernel.features(self.count(self.problem), self.seed)
         return int(self.psi(rows[:1]).shape[1])
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A map may hold functions, which cannot be pickled; the seed makes the same one.
+        return {name: value for name, value in vars(self).items() if name != "map"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        if "seed" in state:
+            self.map = self.kernel.features(self.count(self.problem), self.seed)
 
     def psi(self, rows: Any) -> Float64Array:
         return np.asarray(self.map._map(rows), dtype=np.float64)
