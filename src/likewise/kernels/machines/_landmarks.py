@@ -95,7 +95,7 @@ class NystromMap:
         values, vectors = eigh(K, overwrite_a=True, check_finite=False)
         rounding = JITTERS * len(K) * eps * max(abs(values).max(initial=0.0), 1e-300)
         if not clip and len(values) and values[0] < -rounding:
-            raise not_definite(kernel, float(values[0]), 0.0, "ridge")
+            raise not_definite(kernel, float(values[0]))
         kept = values > rounding
         self.scaled: Float64Array = vectors[:, kept] / np.sqrt(values[kept])
         self.n_features = self.scaled.shape[1]

@@ -10,9 +10,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from likewise.errors import NotConverged
+from likewise.errors import NotConverged, NotPositiveDefinite
 from likewise.kernels.base import Kernel
-from likewise.kernels.machines._linear import Factored, Float64Array, factor
+from likewise.kernels.machines._linear import (
+    Factored,
+    Float64Array,
+    factor,
+    not_definite,
+    smallest_eigenvalue,
+)
 from likewise.kernels.machines._local import fitted_index, neighbours
 from likewise.kernels.machines._mapped import Mapped
 from likewise.kernels.machines._solver import Problem, block_of, blocks, matrix
@@ -69,7 +75,10 @@ def find_mode(K: Float64Array, signs: Float64Array, kernel: Kernel) -> Mode:
         W = p * (1.0 - p)
         roots = np.sqrt(W)
         B = K * np.outer(roots, roots)
-        system = factor(B, 1.0, kernel=kernel, ridge_name="the likelihood's")
+        try:
+            system = factor(B, 1.0, kernel=kernel)
+        except NotPositiveDefinite:  # of K itself, which the user knows
+            raise not_definite(kernel, smallest_eigenvalue(K)) from None
         b = W * f + (signs + 1) / 2 - p
         towards = b - roots * system.solve(roots * (K @ b))
         length, before = 1.0, objective

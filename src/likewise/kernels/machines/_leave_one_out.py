@@ -47,7 +47,7 @@ def exact_errors(rows: Any, Y: Float64Array, solver: Exact | Solver) -> LeftOut:
     values, U = eigh(K, overwrite_a=True, check_finite=False)
     rounding = JITTERS * len(K) * np.finfo(np.float64).eps * max(abs(values).max(), 1e-300)
     if values[0] < -rounding:
-        raise not_definite(solver.kernel, float(values[0]), 0.0, "ridge")
+        raise not_definite(solver.kernel, float(values[0]))
     values = np.maximum(values, 0.0)
     ridges = GRID * max(float(values.sum()), 1e-300)
     inside, squares = U.T @ Y, U * U

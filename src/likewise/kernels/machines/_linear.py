@@ -113,13 +113,20 @@ def lanczos_smallest(K: Any) -> float:
 
 
 def not_definite(
-    kernel: Any, smallest: float, ridge: float, ridge_name: str
+    kernel: Any, smallest: float, ridge: float | None = None, ridge_name: str = "ridge"
 ) -> NotPositiveDefinite:
-    """The error that says which kernel, how far below 0, and what to do."""
-    least = f"{1.1 * abs(smallest):.3g}"
+    """The error that says which kernel, how far below 0, and what to do.
+
+    ``ridge`` is None where none is added to the diagonal.
+    """
+    clip = "clip what is negative: kernel=PositivePart(kernel, X) with some hundred rows X"
+    remedy = f"which cannot be here; {clip}"
+    if ridge is not None:
+        remedy = (
+            f"and {ridge_name} = {ridge:.4g} does not lift it above 0; take {ridge_name} >= "
+            f"{1.1 * abs(smallest):.3g}, or {clip}"
+        )
     return NotPositiveDefinite(
         f"kernel: {kernel!r:.200} is not positive semi-definite on these rows: the smallest "
-        f"eigenvalue of its matrix is about {smallest:.4g}, and {ridge_name} = {ridge:.4g} does "
-        f"not lift it above 0; take {ridge_name} >= {least}, or clip what is negative: "
-        "kernel=PositivePart(kernel, X) with some hundred rows X"
+        f"eigenvalue of its matrix is about {smallest:.4g}, {remedy}"
     )
