@@ -8,6 +8,7 @@ from benchmarks import (
     graph_search,
     index_families,
     ingest,
+    kernel_ridge,
     lexical_search,
     memory,
     planner_regret,
@@ -29,5 +30,6 @@ BENCHMARKS: dict[str, Benchmark] = {
         index_families.BENCHMARK,
         window_search.BENCHMARK,
         lexical_search.BENCHMARK,
+        kernel_ridge.BENCHMARK,
     )
 }

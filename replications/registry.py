@@ -7,6 +7,7 @@ from replications import (
     bm25_variants,
     cosine_adapter,
     cross_encoder_cur,
+    data_distillation,
     gaussian_retrieval,
     graph_insertion_order,
     hedged_embeddings,
@@ -15,6 +16,8 @@ from replications import (
     index_families,
     muvera,
     pseudo_query,
+    scale_mixture,
+    self_distillation,
     splade,
     splade_distillation,
     splade_efficient,
@@ -43,5 +46,8 @@ REPLICATIONS: dict[str, Replication] = {
         splade_efficient.REPLICATION,
         cosine_adapter.REPLICATION,
         cross_encoder_cur.REPLICATION,
+        scale_mixture.REPLICATION,
+        self_distillation.REPLICATION,
+        data_distillation.REPLICATION,
     )
 }

@@ -81,6 +81,18 @@ class NotFitted(LikewiseError, ValueError, AttributeError):
     code, exit_status = "not_fitted", 2
 
 
+class NotPositiveDefinite(InvalidArgument):
+    """A kernel matrix with a negative eigenvalue, where a machine needs that there is none."""
+
+    code = "not_positive_definite"
+
+
+class NotConverged(LikewiseError, RuntimeError):
+    """An iteration that ended before it was as near as asked; the message says how near."""
+
+    code, exit_status = "not_converged", 2
+
+
 class ScoringFailed(LikewiseError, RuntimeError):
     """A scoring function raised, or gave no finite number an item; ``spent`` counts its scores."""
 

@@ -7,7 +7,7 @@ nearer, by the one formula each entry states. A new metric is one function and o
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 import numpy as np
@@ -53,6 +53,12 @@ class Metric:
     from_score: Callable[[float], float]
     surrogate: Surrogate | None = None
     unit: bool = False
+
+    def __reduce__(self) -> Any:
+        # One of the registry is pickled by its name: its formulas may be functions in functions.
+        if METRICS.get(self.name) is self:
+            return resolve, (self.name,)
+        return type(self), tuple(getattr(self, field.name) for field in fields(self))
 
 
 def _float64(X: FloatArray) -> Float64Array:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from likewise.kernels import machines
 from likewise.kernels._tiles import KernelPlan
 from likewise.kernels.base import Kernel
 from likewise.kernels.classical.rbf import RBF
@@ -26,6 +27,7 @@ __all__ = [
     "RandomFourier",
     "Scaled",
     "Sum",
+    "machines",
 ]
 
 #: Every kernel by its name, those made of other kernels aside.

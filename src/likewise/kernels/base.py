@@ -238,7 +238,9 @@ class Kernel(Parametrised, ABC):
 
 
 def _is_row(values: Any) -> bool:
-    return values is not None and np.ndim(values) == 1 and np.size(values) > 0
+    if values is None or np.ndim(values) != 1 or not np.size(values):
+        return False
+    return np.asarray(values).dtype.kind in "fiub"  # a list of words, say, is rows
 
 
 def _of(plan: KernelPlan) -> tuple[int, int, int, int]:
