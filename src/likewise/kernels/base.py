@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Set
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -17,6 +18,7 @@ from likewise.kernels.parameters import Float64Array, Parametrised
 if TYPE_CHECKING:
     from likewise.kernels.composed import Product, Scaled, Sum
     from likewise.kernels.feature_maps import FeatureMap
+    from likewise.kernels.for_sklearn import SklearnKernel
     from likewise.kernels.operator import KernelOperator
 
 #: The step in the logarithm of a hyper-parameter; errors of the difference are near 1e-10.
@@ -53,6 +55,11 @@ class Kernel(Parametrised, ABC):
     @property
     def psd(self) -> bool:
         """Whether every matrix k(X) is positive semi-definite, rounding aside."""
+        return True
+
+    @property
+    def takes_vectors(self) -> bool:
+        """Whether rows are vectors of numbers; other things say False."""
         return True
 
     @suggest_arguments
@@ -161,6 +168,17 @@ class Kernel(Parametrised, ABC):
             out[:, :, p] = (above(X) - below(X)) / (2 * STEP)
         return out
 
+    def for_sklearn(self) -> SklearnKernel:
+        """This kernel as one of ``sklearn.gaussian_process.kernels``, hyper-parameters and all.
+
+        For Gaussian processes of scikit-learn, whose fits learn the hyper-parameters, and for
+        speed in ``KernelRidge``: there a plain kernel works too, but is called once for each
+        pair of rows. ``SVC(kernel=k)`` calls a plain kernel once, on all rows.
+        """
+        from likewise.kernels.for_sklearn import SklearnKernel
+
+        return SklearnKernel(self)
+
     # -- composition ----------------------------------------------------------------
 
     def __add__(self, other: Kernel | float) -> Sum:
@@ -238,7 +256,12 @@ class Kernel(Parametrised, ABC):
 
 
 def _is_row(values: Any) -> bool:
-    return values is not None and np.ndim(values) == 1 and np.size(values) > 0
+    """Whether this is one row alone: numbers, a text or a set; and no list of rows."""
+    if isinstance(values, (list, tuple)):
+        return bool(values) and isinstance(values[0], (int, float, np.number))
+    if isinstance(values, np.ndarray):
+        return values.ndim == 1 and values.size > 0 and values.dtype.kind in "fiub"
+    return isinstance(values, (str, Set))
 
 
 def _of(plan: KernelPlan) -> tuple[int, int, int, int]:
