@@ -68,7 +68,7 @@ class Radial(Kernel):
             else:
                 parts.append(self._derivative(h.name, s.copy()))
         shape = (len(rows), len(rows), len(parts))
-        out: Float64Array = np.stack(parts, axis=-1) if parts else np.empty(shape)  # type: ignore[assignment]
+        out: Float64Array = np.stack(parts, axis=-1) if parts else np.empty(shape)
         return out
 
     def _shares(self, X: FloatArray, s: FloatArray, lengths: int) -> list[FloatArray]:

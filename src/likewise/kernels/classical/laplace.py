@@ -72,5 +72,4 @@ class Laplace(Kernel):
             parts = [whole]
         else:
             parts = [np.abs(np.subtract.outer(column, column)) for column in scaled.T]
-        out: Float64Array = np.stack(parts, axis=-1) * np.exp(-whole)[:, :, None]
-        return out
+        return np.asarray(np.stack(parts, axis=-1) * np.exp(-whole)[:, :, None], dtype=np.float64)
