@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from likewise.kernels._tiles import KernelPlan
 from likewise.kernels.base import Kernel
 from likewise.kernels.classical.arc_cosine import ArcCosine
@@ -18,6 +21,19 @@ from likewise.kernels.composed import Constant, Product, Scaled, Sum
 from likewise.kernels.feature_maps import FeatureMap, RandomFourier
 from likewise.kernels.operator import KernelOperator
 from likewise.kernels.parameters import Hyperparameter
+from likewise.kernels.things.distance_correlation import (
+    DependenceTest,
+    distance_correlation,
+    distance_correlation_test,
+    distance_covariance,
+    partial_distance_correlation,
+    unbiased_distance_correlation,
+    unbiased_distance_covariance,
+)
+
+if TYPE_CHECKING:
+    from likewise.kernels.for_sklearn import SklearnKernel
+    from likewise.kernels.things.distance_selector import DistanceCorrelationSelector
 
 __all__ = [
     "KERNELS",
@@ -25,6 +41,8 @@ __all__ = [
     "ArcCosine",
     "Constant",
     "Cosine",
+    "DependenceTest",
+    "DistanceCorrelationSelector",
     "FeatureMap",
     "Hyperparameter",
     "Kernel",
@@ -39,7 +57,14 @@ __all__ = [
     "RandomFourier",
     "RationalQuadratic",
     "Scaled",
+    "SklearnKernel",
     "Sum",
+    "distance_correlation",
+    "distance_correlation_test",
+    "distance_covariance",
+    "partial_distance_correlation",
+    "unbiased_distance_correlation",
+    "unbiased_distance_covariance",
 ]
 
 #: Every kernel by its name, those made of other kernels aside.
@@ -58,3 +83,19 @@ KERNELS: dict[str, type[Kernel]] = {
         Constant,
     )
 }
+
+# What needs scikit-learn, which is loaded when one of these is first asked for.
+_HOME_OF = {
+    "DistanceCorrelationSelector": "things.distance_selector",
+    "SklearnKernel": "for_sklearn",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'likewise.kernels' has no attribute {name!r}")
+    return getattr(import_module(f"likewise.kernels.{_HOME_OF[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
