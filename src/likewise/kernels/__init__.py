@@ -21,6 +21,7 @@ from likewise.kernels.composed import Constant, Product, Scaled, Sum
 from likewise.kernels.feature_maps import FeatureMap, RandomFourier
 from likewise.kernels.operator import KernelOperator
 from likewise.kernels.parameters import Hyperparameter
+from likewise.kernels.things.bags import SlicedWasserstein
 from likewise.kernels.things.distance_correlation import (
     DependenceTest,
     distance_correlation,
@@ -30,6 +31,8 @@ from likewise.kernels.things.distance_correlation import (
     unbiased_distance_correlation,
     unbiased_distance_covariance,
 )
+from likewise.kernels.things.gaussian_distances import gaussian_distances
+from likewise.kernels.things.gaussians import ProbabilityProduct, WassersteinRBF
 
 if TYPE_CHECKING:
     from likewise.kernels.for_sklearn import SklearnKernel
@@ -53,15 +56,19 @@ __all__ = [
     "Matern",
     "Periodic",
     "Polynomial",
+    "ProbabilityProduct",
     "Product",
     "RandomFourier",
     "RationalQuadratic",
     "Scaled",
     "SklearnKernel",
+    "SlicedWasserstein",
     "Sum",
+    "WassersteinRBF",
     "distance_correlation",
     "distance_correlation_test",
     "distance_covariance",
+    "gaussian_distances",
     "partial_distance_correlation",
     "unbiased_distance_correlation",
     "unbiased_distance_covariance",
@@ -81,6 +88,9 @@ KERNELS: dict[str, type[Kernel]] = {
         Cosine,
         ArcCosine,
         Constant,
+        WassersteinRBF,
+        ProbabilityProduct,
+        SlicedWasserstein,
     )
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,8 @@ from likewise._arguments import suggest_arguments
 from likewise.kernels._rows import FloatArray
 from likewise.kernels.base import Kernel
 from likewise.kernels.classical._distances import by_length, squared_distances
-from likewise.kernels.feature_maps import FeatureMap, RandomFourier
+from likewise.kernels.classical._embedded import EmbeddedFeatures
+from likewise.kernels.feature_maps import FeatureMap
 from likewise.kernels.parameters import Bounds
 
 
@@ -70,19 +71,5 @@ class Periodic(Kernel):
         return np.ones(len(X), dtype=X.dtype)
 
     def _feature_map(self, n_features: int, seed: np.random.SeedSequence) -> FeatureMap:
-        return _Wound(n_features, seed, self)
-
-
-class _Wound(RandomFourier):
-    """Random Fourier features of the rows on their circles."""
-
-    def __init__(self, n_features: int, seed: np.random.SeedSequence, kernel: Periodic) -> None:
-        super().__init__(n_features, seed, _normal)
-        self._kernel = kernel.copy()
-
-    def _map(self, X: Any) -> FloatArray:
-        return super()._map(self._kernel._wound(X))
-
-
-def _normal(rng: np.random.Generator, dim: int, count: int) -> FloatArray:
-    return rng.standard_normal((dim, count))
+        fixed = self.copy()  # the map stays as it is when this kernel is changed
+        return EmbeddedFeatures(n_features, seed, 1.0, fixed._as_rows, fixed._wound)
