@@ -33,6 +33,8 @@ from likewise.kernels.things.distance_correlation import (
 )
 from likewise.kernels.things.gaussian_distances import gaussian_distances
 from likewise.kernels.things.gaussians import ProbabilityProduct, WassersteinRBF
+from likewise.kernels.things.sets import Intersection, Jaccard, Tanimoto
+from likewise.kernels.things.strings import Spectrum
 
 if TYPE_CHECKING:
     from likewise.kernels.for_sklearn import SklearnKernel
@@ -48,6 +50,8 @@ __all__ = [
     "DistanceCorrelationSelector",
     "FeatureMap",
     "Hyperparameter",
+    "Intersection",
+    "Jaccard",
     "Kernel",
     "KernelOperator",
     "KernelPlan",
@@ -63,7 +67,9 @@ __all__ = [
     "Scaled",
     "SklearnKernel",
     "SlicedWasserstein",
+    "Spectrum",
     "Sum",
+    "Tanimoto",
     "WassersteinRBF",
     "distance_correlation",
     "distance_correlation_test",
@@ -91,6 +97,10 @@ KERNELS: dict[str, type[Kernel]] = {
         WassersteinRBF,
         ProbabilityProduct,
         SlicedWasserstein,
+        Jaccard,
+        Intersection,
+        Tanimoto,
+        Spectrum,
     )
 }
 

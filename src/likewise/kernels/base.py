@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -261,7 +261,7 @@ def _is_row(values: Any) -> bool:
         return bool(values) and isinstance(values[0], (int, float, np.number))
     if isinstance(values, np.ndarray):
         return values.ndim == 1 and values.size > 0 and values.dtype.kind in "fiub"
-    return isinstance(values, (str, Set))
+    return isinstance(values, (str, Set, Mapping))
 
 
 def _of(plan: KernelPlan) -> tuple[int, int, int, int]:
