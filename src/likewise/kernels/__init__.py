@@ -33,11 +33,14 @@ from likewise.kernels.things.distance_correlation import (
 )
 from likewise.kernels.things.gaussian_distances import gaussian_distances
 from likewise.kernels.things.gaussians import ProbabilityProduct, WassersteinRBF
+from likewise.kernels.things.graphs import GraphProximity, largest_component, proximity_grid
+from likewise.kernels.things.quantum import QuantumFidelity
 from likewise.kernels.things.sets import Intersection, Jaccard, Tanimoto
 from likewise.kernels.things.strings import Spectrum
 
 if TYPE_CHECKING:
     from likewise.kernels.for_sklearn import SklearnKernel
+    from likewise.kernels.machines.kernel_kmeans import KernelKMeans
     from likewise.kernels.things.distance_selector import DistanceCorrelationSelector
 
 __all__ = [
@@ -49,10 +52,12 @@ __all__ = [
     "DependenceTest",
     "DistanceCorrelationSelector",
     "FeatureMap",
+    "GraphProximity",
     "Hyperparameter",
     "Intersection",
     "Jaccard",
     "Kernel",
+    "KernelKMeans",
     "KernelOperator",
     "KernelPlan",
     "Laplace",
@@ -62,6 +67,7 @@ __all__ = [
     "Polynomial",
     "ProbabilityProduct",
     "Product",
+    "QuantumFidelity",
     "RandomFourier",
     "RationalQuadratic",
     "Scaled",
@@ -75,12 +81,14 @@ __all__ = [
     "distance_correlation_test",
     "distance_covariance",
     "gaussian_distances",
+    "largest_component",
     "partial_distance_correlation",
+    "proximity_grid",
     "unbiased_distance_correlation",
     "unbiased_distance_covariance",
 ]
 
-#: Every kernel by its name, those made of other kernels aside.
+#: Every kernel by its name, but for those made of another kernel, a graph or a network.
 KERNELS: dict[str, type[Kernel]] = {
     kernel.name: kernel
     for kernel in (
@@ -101,12 +109,14 @@ KERNELS: dict[str, type[Kernel]] = {
         Intersection,
         Tanimoto,
         Spectrum,
+        QuantumFidelity,
     )
 }
 
 # What needs scikit-learn, which is loaded when one of these is first asked for.
 _HOME_OF = {
     "DistanceCorrelationSelector": "things.distance_selector",
+    "KernelKMeans": "machines.kernel_kmeans",
     "SklearnKernel": "for_sklearn",
 }
 

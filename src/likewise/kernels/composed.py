@@ -9,7 +9,7 @@ import numpy as np
 
 from likewise._arguments import suggest_arguments
 from likewise.errors import InvalidType
-from likewise.kernels._rows import FloatArray
+from likewise.kernels._rows import FloatArray, precision
 from likewise.kernels.base import Kernel, check_kernel
 from likewise.kernels.parameters import Bounds, Float64Array
 
@@ -39,11 +39,11 @@ class Constant(Kernel):
         self._check_parameters()
 
     def _entries(self, X: Any, Y: Any) -> FloatArray:
-        dtype = getattr(X, "dtype", np.float64)
+        dtype = precision(X)
         return np.full((len(X), len(Y)), self.value, dtype=dtype)
 
     def _diagonal(self, X: Any) -> FloatArray:
-        return np.full(len(X), self.value, dtype=getattr(X, "dtype", np.float64))
+        return np.full(len(X), self.value, dtype=precision(X))
 
     def _feature_map(self, n_features: int, seed: np.random.SeedSequence) -> FeatureMap:
         from likewise.kernels.feature_maps import ConstantFeatures
@@ -88,6 +88,9 @@ class _Pair(Kernel):
     @property
     def takes_vectors(self) -> bool:
         return all(kernel.takes_vectors for kernel in self._decisive())
+
+    def _is_row(self, values: Any) -> bool:
+        return self._decisive()._is_row(values)
 
     def _decisive(self) -> list[Kernel]:
         """Those that know what rows are: a constant takes anything."""
@@ -203,6 +206,9 @@ class Scaled(Kernel):
     @property
     def takes_vectors(self) -> bool:
         return self.kernel.takes_vectors
+
+    def _is_row(self, values: Any) -> bool:
+        return self.kernel._is_row(values)
 
     def _tile(self, rows: Any) -> int:
         return self.kernel._tile(rows)
