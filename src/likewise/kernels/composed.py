@@ -90,7 +90,7 @@ class _Pair(Kernel):
         return all(kernel.takes_vectors for kernel in self._decisive())
 
     def _is_row(self, values: Any) -> bool:
-        return self._decisive()._is_row(values)
+        return all(kernel._is_row(values) for kernel in self._decisive())
 
     def _decisive(self) -> list[Kernel]:
         """Those that know what rows are: a constant takes anything."""
