@@ -7,6 +7,7 @@ from replications import (
     bm25_variants,
     cosine_adapter,
     cross_encoder_cur,
+    distance_correlation,
     gaussian_retrieval,
     graph_insertion_order,
     hedged_embeddings,
@@ -43,5 +44,6 @@ REPLICATIONS: dict[str, Replication] = {
         splade_efficient.REPLICATION,
         cosine_adapter.REPLICATION,
         cross_encoder_cur.REPLICATION,
+        distance_correlation.REPLICATION,
     )
 }
