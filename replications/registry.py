@@ -7,8 +7,10 @@ from replications import (
     bm25_variants,
     cosine_adapter,
     cross_encoder_cur,
+    distance_correlation,
     gaussian_retrieval,
     graph_insertion_order,
+    graph_proximities,
     hedged_embeddings,
     hnsw_insertion_order,
     hybrid_fusion,
@@ -43,5 +45,7 @@ REPLICATIONS: dict[str, Replication] = {
         splade_efficient.REPLICATION,
         cosine_adapter.REPLICATION,
         cross_encoder_cur.REPLICATION,
+        graph_proximities.REPLICATION,
+        distance_correlation.REPLICATION,
     )
 }

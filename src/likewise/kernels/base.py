@@ -226,8 +226,9 @@ class Kernel(Parametrised, ABC):
         """Whether this is one row alone: numbers, a text or a set; and no list of rows."""
         if isinstance(values, (list, tuple)):
             return bool(values) and isinstance(values[0], (int, float, np.number))
-        if isinstance(values, np.ndarray):
-            return values.ndim == 1 and values.size > 0 and values.dtype.kind in "fiub"
+        if hasattr(values, "__array__"):
+            array = np.asarray(values)
+            return array.ndim == 1 and array.size > 0 and array.dtype.kind in "fiub"
         return isinstance(values, (str, Set, Mapping))
 
     def _tile(self, rows: Any) -> int:

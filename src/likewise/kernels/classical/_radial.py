@@ -63,19 +63,23 @@ class Radial(Kernel):
         parts: list[FloatArray] = []
         for h in self.hyperparameters():
             if h.name == "length":
-                slope = self._slope(s.copy())
-                parts += [slope * part for part in self._shares(rows, s, len(h.value))]
+                shares = self._shares(rows, s, len(h.value))
+                shares *= self._slope(s.copy())[:, :, None]
+                parts.append(shares)
             else:
-                parts.append(self._derivative(h.name, s.copy()))
-        shape = (len(rows), len(rows), len(parts))
-        out: Float64Array = np.stack(parts, axis=-1) if parts else np.empty(shape)
-        return out
+                parts.append(self._derivative(h.name, s.copy())[:, :, None])
+        if not parts:
+            return np.empty((*s.shape, 0))
+        return np.asarray(parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2))
 
-    def _shares(self, X: FloatArray, s: FloatArray, lengths: int) -> list[FloatArray]:
+    def _shares(self, X: FloatArray, s: FloatArray, lengths: int) -> FloatArray:
+        """(n, n, lengths): the part of s that each length has."""
         if lengths == 1:
-            return [s]
+            return s[:, :, None].copy()
         scaled = by_length(X, self.length)
-        return [np.subtract.outer(column, column) ** 2 for column in scaled.T]
+        out: FloatArray = scaled[:, None, :] - scaled
+        out *= out
+        return out
 
     def _derivative(self, name: str, s: FloatArray) -> FloatArray:
         """The derivative by the logarithm of another hyper-parameter."""

@@ -16,6 +16,8 @@ from likewise.kernels.parameters import Bounds
 
 #: From here on the kernel is the RBF to about 1%, and Bessel functions leave the range of floats.
 LARGEST_NU = 100.0
+#: Up to here no power leaves the range of floats; above, logarithms are added.
+DIRECT_NU = 20.0
 
 
 class Matern(Radial):
@@ -95,17 +97,20 @@ def matern(u: FloatArray, nu: float) -> FloatArray:
     if nu in (0.5, 1.5, 2.5):
         factor = {0.5: 1.0, 1.5: 1.0 + u, 2.5: 1.0 + u + u * u / 3.0}[nu]
         return np.asarray(factor * np.exp(-u))
-    from scipy.special import gammaln, kve
+    from scipy.special import gamma, gammaln, kv, kve
 
     wide = u.astype(np.float64, copy=False)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        logs = (1 - nu) * np.log(2) - gammaln(nu) + nu * np.log(wide) + np.log(kve(nu, wide)) - wide
-        out = np.exp(logs)
+        if nu <= DIRECT_NU:
+            out = 2 ** (1 - nu) / gamma(nu) * wide**nu * kv(nu, wide)
+        else:
+            logs = (1 - nu) * np.log(2) - gammaln(nu) + nu * np.log(wide)
+            out = np.exp(logs + np.log(kve(nu, wide)) - wide)
     # K_nu is beyond floats for small u; then the power series is exact after its first terms.
-    small = ~np.isfinite(out) & np.isfinite(wide)
-    if small.any():
-        q = wide[small] ** 2 / 4
-        out[small] = 1.0 - q / (nu - 1) * (1 - q / (2 * (nu - 2))) if nu > 2 else 1.0
-    out[~np.isfinite(wide)] = 0.0
+    beyond = ~np.isfinite(out)
+    if beyond.any():
+        q = np.minimum(wide[beyond], 1.0) ** 2 / 4
+        series = 1.0 - q / (nu - 1) * (1 - q / (2 * (nu - 2))) if nu > 2 else 1.0
+        out[beyond] = np.where(wide[beyond] < 1, series, 0.0)
     kernel: FloatArray = np.minimum(out, 1.0).astype(u.dtype, copy=False)
     return kernel

@@ -188,7 +188,7 @@ class ProbabilityProduct(_OfGaussians):
     def _own(self, dim: int, logs: Float64Array) -> Float64Array:
         """ln k(x, x) by ln |S|: the sum of both is 2 S."""
         r = float(self.power)
-        return logs * (0.5 - r) + dim * (self._constant() - np.log(2 / r) / 2)
+        return np.asarray(logs * (0.5 - r) + dim * (self._constant() - np.log(2 / r) / 2))
 
     def _constant(self) -> float:
         """What ln k has for each dimension, whatever the rows."""
