@@ -8,8 +8,10 @@ from replications import (
     cosine_adapter,
     cross_encoder_cur,
     data_distillation,
+    distance_correlation,
     gaussian_retrieval,
     graph_insertion_order,
+    graph_proximities,
     hedged_embeddings,
     hnsw_insertion_order,
     hybrid_fusion,
@@ -49,5 +51,7 @@ REPLICATIONS: dict[str, Replication] = {
         scale_mixture.REPLICATION,
         self_distillation.REPLICATION,
         data_distillation.REPLICATION,
+        graph_proximities.REPLICATION,
+        distance_correlation.REPLICATION,
     )
 }

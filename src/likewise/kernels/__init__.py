@@ -5,36 +5,126 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from likewise.kernels import machines
 from likewise.kernels._tiles import KernelPlan
 from likewise.kernels.base import Kernel
+from likewise.kernels.classical.arc_cosine import ArcCosine
+from likewise.kernels.classical.laplace import Laplace
+from likewise.kernels.classical.matern import Matern
+from likewise.kernels.classical.periodic import Periodic
+from likewise.kernels.classical.products import Cosine, Linear, Polynomial
+from likewise.kernels.classical.rational_quadratic import RationalQuadratic
 from likewise.kernels.classical.rbf import RBF
 from likewise.kernels.composed import Constant, Product, Scaled, Sum
 from likewise.kernels.feature_maps import FeatureMap, RandomFourier
 from likewise.kernels.operator import KernelOperator
 from likewise.kernels.parameters import Hyperparameter
+from likewise.kernels.things.bags import SlicedWasserstein
+from likewise.kernels.things.distance_correlation import (
+    DependenceTest,
+    distance_correlation,
+    distance_correlation_test,
+    distance_covariance,
+    partial_distance_correlation,
+    unbiased_distance_correlation,
+    unbiased_distance_covariance,
+)
+from likewise.kernels.things.gaussian_distances import gaussian_distances
+from likewise.kernels.things.gaussians import ProbabilityProduct, WassersteinRBF
+from likewise.kernels.things.graphs import GraphProximity, largest_component, proximity_grid
+from likewise.kernels.things.quantum import QuantumFidelity
+from likewise.kernels.things.sets import Intersection, Jaccard, Tanimoto
+from likewise.kernels.things.strings import Spectrum
+
+if TYPE_CHECKING:
+    from likewise.kernels.for_sklearn import SklearnKernel
+    from likewise.kernels.things.distance_selector import DistanceCorrelationSelector
 
 __all__ = [
     "KERNELS",
     "RBF",
+    "ArcCosine",
     "Constant",
+    "Cosine",
+    "DependenceTest",
+    "DistanceCorrelationSelector",
     "FeatureMap",
+    "GraphProximity",
     "Hyperparameter",
+    "Intersection",
+    "Jaccard",
     "Kernel",
     "KernelOperator",
     "KernelPlan",
+    "Laplace",
+    "Linear",
+    "Matern",
+    "Periodic",
+    "Polynomial",
+    "ProbabilityProduct",
     "Product",
+    "QuantumFidelity",
     "RandomFourier",
+    "RationalQuadratic",
     "Scaled",
+    "SklearnKernel",
+    "SlicedWasserstein",
+    "Spectrum",
     "Sum",
+    "Tanimoto",
+    "WassersteinRBF",
+    "distance_correlation",
+    "distance_correlation_test",
+    "distance_covariance",
+    "gaussian_distances",
+    "largest_component",
     "machines",
+    "partial_distance_correlation",
+    "proximity_grid",
+    "unbiased_distance_correlation",
+    "unbiased_distance_covariance",
 ]
 
-#: Every kernel by its name, those made of other kernels aside.
+#: Every kernel by its name, but for those made of another kernel, a graph or a network.
 KERNELS: dict[str, type[Kernel]] = {
     kernel.name: kernel
     for kernel in (
         RBF,
+        Laplace,
+        Matern,
+        RationalQuadratic,
+        Periodic,
+        Linear,
+        Polynomial,
+        Cosine,
+        ArcCosine,
         Constant,
+        WassersteinRBF,
+        ProbabilityProduct,
+        SlicedWasserstein,
+        Jaccard,
+        Intersection,
+        Tanimoto,
+        Spectrum,
+        QuantumFidelity,
     )
 }
+
+# What needs scikit-learn, which is loaded when one of these is first asked for.
+_HOME_OF = {
+    "DistanceCorrelationSelector": "things.distance_selector",
+    "SklearnKernel": "for_sklearn",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'likewise.kernels' has no attribute {name!r}")
+    return getattr(import_module(f"likewise.kernels.{_HOME_OF[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -81,3 +81,9 @@ def check_alike(X: FloatArray, Y: FloatArray) -> None:
     """Refuse rows of other shapes."""
     if X.shape[1:] != Y.shape[1:]:
         raise DimensionMismatch(f"rows of X have shape {X.shape[1:]}, rows of Y {Y.shape[1:]}")
+
+
+def precision(rows: Any) -> np.dtype[Any]:
+    """What a kernel of ``rows`` is computed in: float32 where they are, float64 otherwise."""
+    single = getattr(rows, "dtype", None) == np.float32
+    return np.dtype(np.float32 if single else np.float64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Set
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -10,13 +11,14 @@ import numpy as np
 
 from likewise._arguments import check_count, check_jobs, suggest_arguments
 from likewise.errors import InvalidArgument, InvalidType
-from likewise.kernels._rows import FloatArray, as_rows, check_alike
+from likewise.kernels._rows import FloatArray, as_rows, check_alike, precision
 from likewise.kernels._tiles import KernelPlan, Tiles
 from likewise.kernels.parameters import Float64Array, Parametrised
 
 if TYPE_CHECKING:
     from likewise.kernels.composed import Product, Scaled, Sum
     from likewise.kernels.feature_maps import FeatureMap
+    from likewise.kernels.for_sklearn import SklearnKernel
     from likewise.kernels.operator import KernelOperator
 
 #: The step in the logarithm of a hyper-parameter; errors of the difference are near 1e-10.
@@ -55,6 +57,11 @@ class Kernel(Parametrised, ABC):
         """Whether every matrix k(X) is positive semi-definite, rounding aside."""
         return True
 
+    @property
+    def takes_vectors(self) -> bool:
+        """Whether rows are vectors of numbers; other things say False."""
+        return True
+
     @suggest_arguments
     def __call__(
         self,
@@ -85,7 +92,7 @@ class Kernel(Parametrised, ABC):
         if memory_limit is not None:
             self._plan(rows, columns, workers).check(memory_limit, ASK_IN_PRODUCTS)
         out = self._matrix(rows, columns, workers)
-        return out[0, 0] if _is_row(X) and _is_row(Y) else out
+        return out[0, 0] if self._is_row(X) and self._is_row(Y) else out
 
     def diag(self, X: Any) -> FloatArray:
         """k(x_i, x_i) for n rows, as an array (n,). Cost: n evaluations at most."""
@@ -161,6 +168,17 @@ class Kernel(Parametrised, ABC):
             out[:, :, p] = (above(X) - below(X)) / (2 * STEP)
         return out
 
+    def for_sklearn(self) -> SklearnKernel:
+        """This kernel as one of ``sklearn.gaussian_process.kernels``, hyper-parameters and all.
+
+        For Gaussian processes of scikit-learn, whose fits learn the hyper-parameters, and for
+        speed in ``KernelRidge``: there a plain kernel works too, but is called once for each
+        pair of rows. ``SVC(kernel=k)`` calls a plain kernel once, on all rows.
+        """
+        from likewise.kernels.for_sklearn import SklearnKernel
+
+        return SklearnKernel(self)
+
     # -- composition ----------------------------------------------------------------
 
     def __add__(self, other: Kernel | float) -> Sum:
@@ -189,7 +207,7 @@ class Kernel(Parametrised, ABC):
 
     def _diagonal(self, X: Any) -> FloatArray:
         rows = [self._entries(X[i : i + 1], X[i : i + 1])[0, 0] for i in range(len(X))]
-        return np.asarray(rows, dtype=getattr(X, "dtype", np.float64))
+        return np.asarray(rows, dtype=precision(X))
 
     def _feature_map(self, n_features: int, seed: np.random.SeedSequence) -> FeatureMap:
         raise InvalidArgument(
@@ -203,6 +221,15 @@ class Kernel(Parametrised, ABC):
 
     def _check_alike(self, X: Any, Y: Any) -> None:
         check_alike(X, Y)
+
+    def _is_row(self, values: Any) -> bool:
+        """Whether this is one row alone: numbers, a text or a set; and no list of rows."""
+        if isinstance(values, (list, tuple)):
+            return bool(values) and isinstance(values[0], (int, float, np.number))
+        if hasattr(values, "__array__"):
+            array = np.asarray(values)
+            return array.ndim == 1 and array.size > 0 and array.dtype.kind in "fiub"
+        return isinstance(values, (str, Set, Mapping))
 
     def _tile(self, rows: Any) -> int:
         """How many rows and columns to evaluate at a time: temporaries fit a cache near 2 MB."""
@@ -224,7 +251,7 @@ class Kernel(Parametrised, ABC):
     def _matrix(self, rows: Any, columns: Any, workers: int = 1) -> FloatArray:
         other = rows if columns is None else columns
         tiles = Tiles(len(rows), len(other), self._tile(rows), columns is None)
-        out = np.empty((len(rows), len(other)), dtype=getattr(rows, "dtype", np.float64))
+        out = np.empty((len(rows), len(other)), dtype=precision(rows))
         tiles.fill(out, lambda a, b: self._entries(rows[a], other[b]), workers)
         if columns is None and len(rows):
             np.fill_diagonal(out, self._diagonal(rows))
@@ -232,15 +259,9 @@ class Kernel(Parametrised, ABC):
 
     def _plan(self, rows: Any, columns: Any, workers: int) -> KernelPlan:
         n, m = len(rows), len(rows if columns is None else columns)
-        tile, size = self._tile(rows), getattr(rows, "dtype", np.dtype(np.float64)).itemsize
+        tile, size = self._tile(rows), precision(rows).itemsize
         under_way = workers * self.temporaries * min(tile, n) * min(tile, m)
         return KernelPlan(n, m, tile, bytes=size * (n * m + under_way))
-
-
-def _is_row(values: Any) -> bool:
-    if values is None or np.ndim(values) != 1 or not np.size(values):
-        return False
-    return np.asarray(values).dtype.kind in "fiub"  # a list of words, say, is rows
 
 
 def _of(plan: KernelPlan) -> tuple[int, int, int, int]:

@@ -9,9 +9,9 @@ import numpy as np
 
 from likewise._arguments import suggest_arguments
 from likewise.errors import InvalidType
-from likewise.kernels._rows import FloatArray
+from likewise.kernels._rows import FloatArray, precision
 from likewise.kernels.base import Kernel, check_kernel
-from likewise.kernels.parameters import Bounds
+from likewise.kernels.parameters import Bounds, Float64Array
 
 if TYPE_CHECKING:
     from likewise.kernels.feature_maps import FeatureMap
@@ -39,11 +39,11 @@ class Constant(Kernel):
         self._check_parameters()
 
     def _entries(self, X: Any, Y: Any) -> FloatArray:
-        dtype = getattr(X, "dtype", np.float64)
+        dtype = precision(X)
         return np.full((len(X), len(Y)), self.value, dtype=dtype)
 
     def _diagonal(self, X: Any) -> FloatArray:
-        return np.full(len(X), self.value, dtype=getattr(X, "dtype", np.float64))
+        return np.full(len(X), self.value, dtype=precision(X))
 
     def _feature_map(self, n_features: int, seed: np.random.SeedSequence) -> FeatureMap:
         from likewise.kernels.feature_maps import ConstantFeatures
@@ -77,14 +77,25 @@ class _Pair(Kernel):
         return self.left.psd and self.right.psd
 
     def _as_rows(self, values: Any, what: str) -> Any:
-        # A constant takes anything: the other one knows what rows are.
-        return self._decisive()._as_rows(values, what)
+        for kernel in self._decisive():
+            values = kernel._as_rows(values, what)
+        return values
 
     def _check_alike(self, X: Any, Y: Any) -> None:
-        self._decisive()._check_alike(X, Y)
+        for kernel in self._decisive():
+            kernel._check_alike(X, Y)
 
-    def _decisive(self) -> Kernel:
-        return self.right if isinstance(self.left, Constant) else self.left
+    @property
+    def takes_vectors(self) -> bool:
+        return all(kernel.takes_vectors for kernel in self._decisive())
+
+    def _is_row(self, values: Any) -> bool:
+        return all(kernel._is_row(values) for kernel in self._decisive())
+
+    def _decisive(self) -> list[Kernel]:
+        """Those that know what rows are: a constant takes anything."""
+        both = [self.left, self.right]
+        return [kernel for kernel in both if not isinstance(kernel, Constant)] or both
 
     def _tile(self, rows: Any) -> int:
         return min(self.left._tile(rows), self.right._tile(rows))
@@ -109,6 +120,10 @@ class Sum(_Pair):
     def _diagonal(self, X: Any) -> FloatArray:
         total: FloatArray = self.left._diagonal(X) + self.right._diagonal(X)
         return total
+
+    def gradient(self, X: Any) -> Float64Array:
+        """The derivatives of both summands, one after the other."""
+        return np.concatenate([self.left.gradient(X), self.right.gradient(X)], axis=2)
 
     def _feature_map(self, n_features: int, seed: np.random.SeedSequence) -> FeatureMap:
         from likewise.kernels.feature_maps import sum_of_features
@@ -136,6 +151,13 @@ class Product(_Pair):
     def _diagonal(self, X: Any) -> FloatArray:
         both: FloatArray = self.left._diagonal(X) * self.right._diagonal(X)
         return both
+
+    def gradient(self, X: Any) -> Float64Array:
+        """The derivatives of each factor times the other factor."""
+        left, right = self.left(X)[:, :, None], self.right(X)[:, :, None]
+        return np.concatenate(
+            [self.left.gradient(X) * right, self.right.gradient(X) * left], axis=2
+        )
 
     def _feature_map(self, n_features: int, seed: np.random.SeedSequence) -> FeatureMap:
         from likewise.kernels.feature_maps import product_of_features
@@ -181,6 +203,13 @@ class Scaled(Kernel):
     def _check_alike(self, X: Any, Y: Any) -> None:
         self.kernel._check_alike(X, Y)
 
+    @property
+    def takes_vectors(self) -> bool:
+        return self.kernel.takes_vectors
+
+    def _is_row(self, values: Any) -> bool:
+        return self.kernel._is_row(values)
+
     def _tile(self, rows: Any) -> int:
         return self.kernel._tile(rows)
 
@@ -192,6 +221,12 @@ class Scaled(Kernel):
     def _diagonal(self, X: Any) -> FloatArray:
         scaled: FloatArray = float(self.scale) * self.kernel._diagonal(X)
         return scaled
+
+    def gradient(self, X: Any) -> Float64Array:
+        """By the logarithm of the scale the kernel itself; then those of the inner kernel."""
+        inner = float(self.scale) * self.kernel.gradient(X)
+        learnt = any(h.name == "scale" for h in self.hyperparameters())
+        return np.concatenate([self(X)[:, :, None], inner], axis=2) if learnt else inner
 
     def _feature_map(self, n_features: int, seed: np.random.SeedSequence) -> FeatureMap:
         from likewise.kernels.feature_maps import ScaledFeatures

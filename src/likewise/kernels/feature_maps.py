@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from likewise.errors import InvalidArgument
-from likewise.kernels._rows import FloatArray, as_rows
+from likewise.kernels._rows import FloatArray, as_rows, precision
 
 if TYPE_CHECKING:
     from likewise.kernels.base import Kernel
@@ -77,7 +77,7 @@ class ConstantFeatures(FeatureMap):
         self._value = value
 
     def _map(self, X: Any) -> FloatArray:
-        out = np.zeros((len(X), self.n_features), dtype=getattr(X, "dtype", np.float64))
+        out = np.zeros((len(X), self.n_features), dtype=precision(X))
         out[:, 0] = np.sqrt(self._value)
         return out
 

@@ -9,7 +9,7 @@ from scipy.sparse.linalg import LinearOperator
 
 from likewise._arguments import check_jobs, check_number
 from likewise.errors import DimensionMismatch
-from likewise.kernels._rows import FloatArray
+from likewise.kernels._rows import FloatArray, precision
 from likewise.kernels._tiles import KernelPlan, Tiles
 from likewise.kernels.base import Kernel
 
@@ -42,7 +42,7 @@ class KernelOperator(LinearOperator):
         self._workers = check_jobs(n_jobs)
         self._room = int(check_number("keep", keep))
         self._kept: dict[tuple[int, int], FloatArray] = {}
-        dtype = getattr(rows, "dtype", np.dtype(np.float64))
+        dtype = precision(rows)
         super().__init__(dtype, (len(rows), len(self._other)))  # type: ignore[call-arg]
 
     @property

@@ -166,7 +166,10 @@ class Parametrised:
         mine, theirs = self.get_params(deep=False), other.get_params(deep=False)
         return all(np.array_equal(mine[name], theirs[name]) for name in mine)
 
-    __hash__ = None  # type: ignore[assignment]  # may be changed in place by set_params
+    def __hash__(self) -> int:
+        # scikit-learn looks a callable kernel up in a dict. Of the class alone, for arguments
+        # may be changed in place by set_params.
+        return hash(type(self))
 
     def __repr__(self) -> str:
         usual = inspect.signature(type(self)).parameters

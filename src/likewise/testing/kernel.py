@@ -39,6 +39,7 @@ class KernelConformance(ABC):
             where there is no explicit map.
         features_error: the mean error allowed then, relative to the largest entry; with a quarter
             of the features the error must be larger.
+        gradient_tolerance: how far `Kernel.gradient` may be from differences of a larger step.
         vectors: whether rows are vectors of numbers, which bad rows are tried on.
     """
 
@@ -46,6 +47,7 @@ class KernelConformance(ABC):
     tolerance32 = 1e-4
     features: int | None = None
     features_error = 0.05
+    gradient_tolerance = 1e-5
     vectors = True
 
     @abstractmethod
@@ -184,7 +186,7 @@ class KernelConformance(ABC):
                 above = kernel.with_theta(kernel.theta + step)(X)
                 slope = (above - kernel.with_theta(kernel.theta - step)(X)) / 2e-4
                 check(bool(np.abs(slope).max() > 0), f"{kernel}: number {p} of theta is ignored")
-                self.near(G[:, :, p], slope, 1e-5, kernel)
+                self.near(G[:, :, p], slope, self.gradient_tolerance, kernel)
 
     def test_composes(self) -> None:
         X, Y = self.rows(6), self.rows(4, seed=1)

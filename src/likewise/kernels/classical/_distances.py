@@ -10,12 +10,12 @@ from likewise.errors import DimensionMismatch
 from likewise.kernels._rows import FloatArray
 
 
-def by_length(X: FloatArray, length: Any) -> FloatArray:
+def by_length(X: FloatArray, length: Any, name: str = "length") -> FloatArray:
     """Rows in units of ``length``, which is one number or one a dimension."""
     scale = np.asarray(length, dtype=X.dtype)
     if scale.ndim and scale.shape != (X.shape[1],):
         raise DimensionMismatch(
-            f"length has {scale.size} numbers, rows have {X.shape[1]} dimensions"
+            f"{name} has {scale.size} numbers, rows have {X.shape[1]} dimensions"
         )
     divided: FloatArray = X / scale
     return divided
@@ -34,3 +34,11 @@ def squared_distances(X: FloatArray, Y: FloatArray) -> FloatArray:
     out += np.vecdot(X, X)[:, None]
     out += np.vecdot(Y, Y)
     return np.maximum(out, 0.0, out=out)
+
+
+def manhattan_distances(X: FloatArray, Y: FloatArray) -> FloatArray:
+    """``sum_d |x_id - y_jd|``, of the precision of X."""
+    from scipy.spatial.distance import cdist
+
+    distances: FloatArray = cdist(X, Y, "cityblock").astype(X.dtype, copy=False)
+    return distances

@@ -10,13 +10,11 @@ import numpy.typing as npt
 
 from likewise._arguments import suggest_arguments
 from likewise.kernels._rows import FloatArray
-from likewise.kernels.base import Kernel
-from likewise.kernels.classical._distances import by_length, squared_distances
-from likewise.kernels.feature_maps import FeatureMap, RandomFourier
+from likewise.kernels.classical._radial import Radial
 from likewise.kernels.parameters import Bounds
 
 
-class RBF(Kernel):
+class RBF(Radial):
     """``k(x, y) = exp(-|x - y|^2 / (2 length^2))``.
 
     Args:
@@ -44,16 +42,12 @@ class RBF(Kernel):
         self.bounds = bounds
         self._check_parameters()
 
-    def _entries(self, X: FloatArray, Y: FloatArray) -> FloatArray:
-        out = squared_distances(by_length(X, self.length), by_length(Y, self.length))
-        out *= -0.5
-        return np.exp(out, out=out)
+    def _of(self, s: FloatArray) -> FloatArray:
+        s *= -0.5
+        return np.exp(s, out=s)
 
-    def _diagonal(self, X: FloatArray) -> FloatArray:
-        return np.ones(len(X), dtype=X.dtype)
+    def _slope(self, s: FloatArray) -> FloatArray:
+        return self._of(s)
 
-    def _feature_map(self, n_features: int, seed: np.random.SeedSequence) -> FeatureMap:
-        def spectrum(rng: np.random.Generator, dim: int, count: int) -> FloatArray:
-            return by_length(rng.standard_normal((count, dim)), self.length).T
-
-        return RandomFourier(n_features, seed, spectrum)
+    def _frequencies(self, rng: np.random.Generator, dim: int, count: int) -> FloatArray:
+        return rng.standard_normal((count, dim))

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     )
     from likewise.kernels.machines.gaussian_process import GaussianProcessRegressor
     from likewise.kernels.machines.gp_classifier import GaussianProcessClassifier
+    from likewise.kernels.machines.kernel_kmeans import KernelKMeans
     from likewise.kernels.machines.planning import METHODS, Candidate, MachinePlan
     from likewise.kernels.machines.positive_part import PositivePart
     from likewise.kernels.machines.ridge import KernelRidge, KernelRidgeClassifier
@@ -34,6 +35,7 @@ __all__ = [
     "Distilled",
     "GaussianProcessClassifier",
     "GaussianProcessRegressor",
+    "KernelKMeans",
     "KernelRidge",
     "KernelRidgeClassifier",
     "Learning",
@@ -52,6 +54,7 @@ _HOMES = {
     "_marginal": ("Learning",),
     "gaussian_process": ("GaussianProcessRegressor",),
     "gp_classifier": ("GaussianProcessClassifier",),
+    "kernel_kmeans": ("KernelKMeans",),
     "planning": ("METHODS", "Candidate", "MachinePlan"),
     "positive_part": ("PositivePart",),
     "scale_mixture": ("ScaleMixture",),

@@ -1,0 +1,1 @@
+"""Kernels and likenesses of other things than vectors: sets, texts, distributions."""
