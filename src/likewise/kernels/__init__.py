@@ -12,10 +12,13 @@ from likewise.kernels.composed import Constant, Product, Scaled, Sum
 from likewise.kernels.feature_maps import FeatureMap, RandomFourier
 from likewise.kernels.operator import KernelOperator
 from likewise.kernels.parameters import Hyperparameter
+from likewise.kernels.wide.activations import ACTIVATIONS, Activation, resolve_activation
 
 __all__ = [
+    "ACTIVATIONS",
     "KERNELS",
     "RBF",
+    "Activation",
     "Constant",
     "FeatureMap",
     "Hyperparameter",
@@ -26,6 +29,7 @@ __all__ = [
     "RandomFourier",
     "Scaled",
     "Sum",
+    "resolve_activation",
 ]
 
 #: Every kernel by its name, those made of other kernels aside.
