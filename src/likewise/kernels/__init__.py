@@ -13,6 +13,7 @@ from likewise.kernels.feature_maps import FeatureMap, RandomFourier
 from likewise.kernels.operator import KernelOperator
 from likewise.kernels.parameters import Hyperparameter
 from likewise.kernels.wide.activations import ACTIVATIONS, Activation, resolve_activation
+from likewise.kernels.wide.hermite import hermite_coefficients
 
 __all__ = [
     "ACTIVATIONS",
@@ -29,6 +30,7 @@ __all__ = [
     "RandomFourier",
     "Scaled",
     "Sum",
+    "hermite_coefficients",
     "resolve_activation",
 ]
 
