@@ -72,7 +72,7 @@ def test_the_dual_of_the_derivative_is_the_integral_and_the_slope(activation):
     for q, r, c in TRIPLES:
         value = activation.derivative_dual(q, r, c)
         expected = plain(activation.derivative, q, r, c, activation in KINKED)
-        rel = 1e-7 if activation.name == "elu" else 1e-9  # whose derivative has a kink
+        rel = 1e-6 if activation.name == "elu" else 1e-9  # whose derivative has a kink
         assert value == pytest.approx(expected, rel=rel, abs=1e-10)
         step = 1e-5
         slope = activation.dual(q, r, c + step) - activation.dual(q, r, c - step)

@@ -42,8 +42,9 @@ class Expanded(Activation):
     rho is ``c / sqrt(q r)``, and a_k(q) are what `hermite_coefficients` gives (Mehler's formula);
     the derivative's dual is the derivative of the sum by c (Price's theorem). So many terms are
     taken that the rest is below rounding, but 256 at most. The rest, which is known at rho = 1,
-    joins as one more term: diagonals are right then, and matrices stay positive semi-definite. `dual_error` says what that may be wrong by elsewhere: 1e-13 where the function
-    is smooth, near 1e-5 where it bends, some hundredths where it jumps.
+    joins as one more term: diagonals are right then, and matrices stay positive semi-definite.
+    `dual_error` says what that may be wrong by elsewhere: 1e-13 where the function is smooth,
+    near 1e-5 where it bends, some hundredths where it jumps.
 
     Args:
         function: elementwise, of float64 arrays of any shape.
