@@ -58,6 +58,11 @@ def _elu(u: FloatArray) -> FloatArray:
     return out
 
 
+def _elu_slope(u: FloatArray) -> FloatArray:
+    out: FloatArray = np.exp(np.minimum(u, 0.0))
+    return out
+
+
 #: Every activation that has a name, by it.
 ACTIVATIONS: dict[str, Activation] = {
     **{
@@ -84,7 +89,7 @@ ACTIVATIONS: dict[str, Activation] = {
     "sigmoid": Expanded(_sigmoid, name="sigmoid"),
     "softplus": Expanded(_softplus, _sigmoid, name="softplus"),
     "silu": Expanded(_silu, name="silu"),
-    "elu": Expanded(_elu, name="elu"),
+    "elu": Expanded(_elu, _elu_slope, name="elu"),
 }
 
 
