@@ -13,11 +13,14 @@ from likewise.kernels.feature_maps import FeatureMap, RandomFourier
 from likewise.kernels.operator import KernelOperator
 from likewise.kernels.parameters import Hyperparameter
 from likewise.kernels.wide.activations import ACTIVATIONS, Activation, resolve_activation
+from likewise.kernels.wide.fully_connected import NNGP, NTK
 from likewise.kernels.wide.hermite import hermite_coefficients
 
 __all__ = [
     "ACTIVATIONS",
     "KERNELS",
+    "NNGP",
+    "NTK",
     "RBF",
     "Activation",
     "Constant",
@@ -39,6 +42,8 @@ KERNELS: dict[str, type[Kernel]] = {
     kernel.name: kernel
     for kernel in (
         RBF,
+        NNGP,
+        NTK,
         Constant,
     )
 }
