@@ -13,6 +13,7 @@ from likewise.kernels.feature_maps import FeatureMap, RandomFourier
 from likewise.kernels.operator import KernelOperator
 from likewise.kernels.parameters import Hyperparameter
 from likewise.kernels.wide.activations import ACTIVATIONS, Activation, resolve_activation
+from likewise.kernels.wide.depth_limit import DepthLimit, depth_limit
 from likewise.kernels.wide.fully_connected import NNGP, NTK
 from likewise.kernels.wide.hermite import hermite_coefficients
 
@@ -24,6 +25,7 @@ __all__ = [
     "RBF",
     "Activation",
     "Constant",
+    "DepthLimit",
     "FeatureMap",
     "Hyperparameter",
     "Kernel",
@@ -33,6 +35,7 @@ __all__ = [
     "RandomFourier",
     "Scaled",
     "Sum",
+    "depth_limit",
     "hermite_coefficients",
     "resolve_activation",
 ]
