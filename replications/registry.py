@@ -13,7 +13,9 @@ from replications import (
     hnsw_insertion_order,
     hybrid_fusion,
     index_families,
+    infinite_width,
     muvera,
+    ntk_small_data,
     pseudo_query,
     splade,
     splade_distillation,
@@ -43,5 +45,7 @@ REPLICATIONS: dict[str, Replication] = {
         splade_efficient.REPLICATION,
         cosine_adapter.REPLICATION,
         cross_encoder_cur.REPLICATION,
+        infinite_width.REPLICATION,
+        ntk_small_data.REPLICATION,
     )
 }
