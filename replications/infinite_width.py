@@ -7,6 +7,7 @@ networks: how far the tangent kernel moves, and how far predictions are from tho
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -42,7 +43,7 @@ class Network:
         sizes = [DIM, *[width] * hidden, 1]
         return cls(
             activation,
-            [rng.standard_normal((m, n)) for m, n in zip(sizes[:-1], sizes[1:], strict=True)],
+            [rng.standard_normal((m, n)) for m, n in pairwise(sizes)],
             [rng.standard_normal(n) for n in sizes[1:]],
         )
 
