@@ -55,7 +55,7 @@ class Network:
         for W, b in zip(self.weights, self.biases, strict=True):
             scale = np.sqrt(self.activation.weight_variance / len(W))
             outputs.append(scale * inputs[-1] @ W + np.sqrt(BIAS) * b)
-            inputs.append(self.activation.function(outputs[-1]))
+            inputs.append(self.activation.function(outputs[-1]).astype(np.float64, copy=False))
         return inputs[:-1], outputs
 
     def backward(self, outputs: list[Array]) -> list[Array]:
@@ -126,8 +126,10 @@ def random_errors(
     activation: Activation, X: Array, widths: tuple[int, ...], rng: np.random.Generator
 ) -> dict[str, list[float]]:
     """Relative errors of single networks, root mean square over networks."""
-    given = {"activation": activation, "bias_variance": BIAS}
-    exact = {"covariance": NNGP(HIDDEN, **given)(X), "tangent kernel": NTK(HIDDEN, **given)(X)}
+    exact = {
+        "covariance": NNGP(HIDDEN, activation, bias_variance=BIAS)(X),
+        "tangent kernel": NTK(HIDDEN, activation, bias_variance=BIAS)(X),
+    }
     errors: dict[str, list[float]] = {what: [] for what in exact}
     for width in widths:
         squares: dict[str, list[float]] = {what: [] for what in exact}
