@@ -11,6 +11,7 @@ from benchmarks import (
     kernel_ridge,
     lexical_search,
     memory,
+    ntk,
     planner_regret,
     search_overhead,
     window_search,
@@ -31,5 +32,6 @@ BENCHMARKS: dict[str, Benchmark] = {
         window_search.BENCHMARK,
         lexical_search.BENCHMARK,
         kernel_ridge.BENCHMARK,
+        ntk.BENCHMARK,
     )
 }

@@ -161,8 +161,8 @@ REPLICATION = Replication(
     claim="Logarithms of proximity measures usually cluster nodes better than the measures "
     "themselves, and the logarithm of communicability usually leads.",
     rule="Over block models and three real graphs: reproduced if the logarithm wins more than "
-    "twice as often as it loses and the mean index of log communicability is within .01 of the best; "
-    "partly if only the first holds.",
+    "twice as often as it loses and the mean index of log communicability is within .01 of the "
+    "best; partly if only the first holds.",
     needs=NEEDS,
     run=run,
 )

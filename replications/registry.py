@@ -16,7 +16,9 @@ from replications import (
     hnsw_insertion_order,
     hybrid_fusion,
     index_families,
+    infinite_width,
     muvera,
+    ntk_small_data,
     pseudo_query,
     scale_mixture,
     self_distillation,
@@ -53,5 +55,7 @@ REPLICATIONS: dict[str, Replication] = {
         data_distillation.REPLICATION,
         graph_proximities.REPLICATION,
         distance_correlation.REPLICATION,
+        infinite_width.REPLICATION,
+        ntk_small_data.REPLICATION,
     )
 }

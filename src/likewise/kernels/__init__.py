@@ -38,18 +38,27 @@ from likewise.kernels.things.graphs import GraphProximity, largest_component, pr
 from likewise.kernels.things.quantum import QuantumFidelity
 from likewise.kernels.things.sets import Intersection, Jaccard, Tanimoto
 from likewise.kernels.things.strings import Spectrum
+from likewise.kernels.wide.activations import ACTIVATIONS, Activation, resolve_activation
+from likewise.kernels.wide.depth_limit import DepthLimit, depth_limit
+from likewise.kernels.wide.fully_connected import NNGP, NTK
+from likewise.kernels.wide.hermite import hermite_coefficients
 
 if TYPE_CHECKING:
     from likewise.kernels.for_sklearn import SklearnKernel
     from likewise.kernels.things.distance_selector import DistanceCorrelationSelector
 
 __all__ = [
+    "ACTIVATIONS",
     "KERNELS",
+    "NNGP",
+    "NTK",
     "RBF",
+    "Activation",
     "ArcCosine",
     "Constant",
     "Cosine",
     "DependenceTest",
+    "DepthLimit",
     "DistanceCorrelationSelector",
     "FeatureMap",
     "GraphProximity",
@@ -76,14 +85,17 @@ __all__ = [
     "Sum",
     "Tanimoto",
     "WassersteinRBF",
+    "depth_limit",
     "distance_correlation",
     "distance_correlation_test",
     "distance_covariance",
     "gaussian_distances",
+    "hermite_coefficients",
     "largest_component",
     "machines",
     "partial_distance_correlation",
     "proximity_grid",
+    "resolve_activation",
     "unbiased_distance_correlation",
     "unbiased_distance_covariance",
 ]
@@ -101,6 +113,8 @@ KERNELS: dict[str, type[Kernel]] = {
         Polynomial,
         Cosine,
         ArcCosine,
+        NNGP,
+        NTK,
         Constant,
         WassersteinRBF,
         ProbabilityProduct,

@@ -1,0 +1,1 @@
+"""Kernels of networks of infinite width, and the activations they are made of."""
