@@ -13,6 +13,9 @@ from likewise.kernels.feature_maps import FeatureMap, RandomFourier
 from likewise.kernels.operator import KernelOperator
 from likewise.kernels.parameters import Hyperparameter
 from likewise.kernels.wide.activations import ACTIVATIONS, Activation, resolve_activation
+from likewise.kernels.wide.conv import ConvNNGP, ConvNTK
+from likewise.kernels.wide.limits import LimitClass, limit_class, optimal_activation
+from likewise.kernels.wide.singular_limit import SingularLimit, to_sphere
 
 __all__ = [
     "ACTIVATIONS",
@@ -20,16 +23,23 @@ __all__ = [
     "RBF",
     "Activation",
     "Constant",
+    "ConvNNGP",
+    "ConvNTK",
     "FeatureMap",
     "Hyperparameter",
     "Kernel",
     "KernelOperator",
     "KernelPlan",
+    "LimitClass",
     "Product",
     "RandomFourier",
     "Scaled",
+    "SingularLimit",
     "Sum",
+    "limit_class",
+    "optimal_activation",
     "resolve_activation",
+    "to_sphere",
 ]
 
 #: Every kernel by its name, those made of other kernels aside.
@@ -38,5 +48,8 @@ KERNELS: dict[str, type[Kernel]] = {
     for kernel in (
         RBF,
         Constant,
+        ConvNNGP,
+        ConvNTK,
+        SingularLimit,
     )
 }

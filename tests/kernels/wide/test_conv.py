@@ -1,0 +1,195 @@
+from __future__ import annotations
+
+import itertools
+from functools import cache
+
+import numpy as np
+import pytest
+
+from likewise.errors import DimensionMismatch, InvalidArgument, InvalidType, InvalidVector
+from likewise.kernels.wide.activations import resolve_activation
+from likewise.kernels.wide.conv import ConvNNGP, ConvNTK
+from likewise.testing.kernel import KernelConformance
+
+
+def formula(kernel, x, y):
+    """The recursion, entry by entry: (NNGP, NTK) of two images."""
+    w, b, activation = kernel.weight_variance, kernel.bias_variance, kernel.activation
+    activation, size = resolve_activation(activation), kernel.filter_size
+
+    def places(layer):
+        lost = (size - 1) * layer if kernel.padding == "valid" else 0
+        return itertools.product(range(x.shape[0] - lost), range(x.shape[1] - lost))
+
+    def shifted(p, o, layer):
+        """The position of the layer below that offset ``o`` of the patch at ``p`` looks at."""
+        reach = 0 if kernel.padding == "valid" else size // 2
+        q = p[0] + o[0] - reach, p[1] + o[1] - reach
+        if kernel.padding == "circular":
+            return q[0] % x.shape[0], q[1] % x.shape[1]
+        return q if 0 <= q[0] < x.shape[0] and 0 <= q[1] < x.shape[1] else None
+
+    def patches(of, layer, p, q):
+        """The mean over a patch of a covariance in the layer below."""
+        total = 0.0
+        for o in itertools.product(range(size), repeat=2):
+            one, two = shifted(p, o, layer), shifted(q, o, layer)
+            if one is not None and two is not None:
+                total += of(one, two)
+        return total / size**2
+
+    @cache
+    def after(layer, which, p, q):
+        """Covariance of activations of hidden layer ``layer``; of pixels at 0."""
+        one, two = (x, y) if which == "xy" else (x, x) if which == "xx" else (y, y)
+        if layer == 0:
+            return float(one[p] @ two[q] / x.shape[2])
+        here = before(layer, which, p, q)
+        if which == "xy":
+            return float(
+                activation.dual(before(layer, "xx", p, p), before(layer, "yy", q, q), here)
+            )
+        assert p == q
+        return float(activation.dual_at(here))
+
+    @cache
+    def before(layer, which, p, q):
+        mean = patches(lambda r, s: after(layer - 1, which, r, s), layer, p, q)
+        skip = before(layer - 1, which, p, q) if kernel.residual and layer > 1 else 0.0
+        return w * mean + b + skip
+
+    def slope(layer, p, q):
+        return float(
+            activation.derivative_dual(
+                before(layer, "xx", p, p), before(layer, "yy", q, q), before(layer, "xy", p, q)
+            )
+        )
+
+    @cache
+    def tangent(layer, p, q):
+        own = w * patches(lambda r, s: after(layer - 1, "xy", r, s), layer, p, q) + b
+        if layer == 1:
+            return own
+        mean = patches(lambda r, s: slope(layer - 1, r, s) * tangent(layer - 1, r, s), layer, p, q)
+        return own + w * mean + (tangent(layer - 1, p, q) if kernel.residual else 0.0)
+
+    last = list(places(kernel.depth))
+    pairs = [(p, q) for p in last for q in last if kernel.pooling or p == q]
+    nngp = w * np.mean([after(kernel.depth, "xy", p, q) for p, q in pairs]) + b
+    L = kernel.depth
+    return nngp, nngp + w * np.mean([slope(L, p, q) * tangent(L, p, q) for p, q in pairs])
+
+
+class TestConvNNGP(KernelConformance):
+    tolerance = 1e-7  # at equal images an angle near 0 loses half the digits
+
+    def make(self):
+        return ConvNNGP(depth=2)
+
+    def variants(self):
+        return [
+            ConvNNGP(depth=2, pooling="average", bias_variance=0.1),
+            ConvNNGP(2, "erf", filter_size=2, padding="valid", pooling="average"),
+            ConvNNGP(depth=3, padding="circular", weight_variance=1.5),
+            ConvNNGP(depth=3, filter_size=5, residual=True, pooling="average"),
+        ]
+
+    def rows(self, n, seed=0):
+        return np.random.default_rng(seed).standard_normal((n, 3, 3, 4))
+
+    def plain(self, kernel, x, y):
+        return formula(kernel, x, y)[0]
+
+    def test_bad_rows(self):
+        k, X = self.make(), self.rows(3)
+        wrong = X.copy()
+        wrong[1, 0, 2, 1] = np.nan
+        with pytest.raises(InvalidVector, match="row 1 has NaN"):
+            k(wrong)
+        with pytest.raises(DimensionMismatch, match="height, width, channels"):
+            k(X[0])
+        with pytest.raises(DimensionMismatch):
+            k(X, X[:, :2])
+        for bad in ("text", 3.0, None):
+            with pytest.raises(InvalidType):
+                k(bad)
+
+
+class TestConvNTK(TestConvNNGP):
+    tolerance = 1e-7
+    tolerance32 = 2e-3  # angles near 0, of equal images
+
+    def make(self):
+        return ConvNTK(depth=2)
+
+    def variants(self):
+        return [
+            ConvNTK(depth=2, pooling="average", bias_variance=0.1),
+            ConvNTK(2, "erf", filter_size=2, padding="valid", pooling="average"),
+            ConvNTK(depth=3, padding="circular", weight_variance=1.5),
+            ConvNTK(depth=3, filter_size=5, residual=True, pooling="average"),
+        ]
+
+    def plain(self, kernel, x, y):
+        return formula(kernel, x, y)[1]
+
+
+def random_network(kernel, X, channels, rng):
+    """The last hidden layer of a finite network, (n, positions, channels), and its tangents."""
+    import torch
+
+    w, size = kernel.weight_variance, kernel.filter_size
+    layers = []
+    at = torch.from_numpy(X.transpose(0, 3, 1, 2).copy())
+    for _ in range(kernel.depth):
+        fan_in = at.shape[1] * size * size
+        weights = torch.from_numpy(rng.standard_normal((channels, at.shape[1], size, size)))
+        at = torch.relu(torch.nn.functional.conv2d(at, weights * (w / fan_in) ** 0.5, padding=1))
+        layers.append(at)
+    return at.numpy().reshape(len(X), channels, -1)
+
+
+@pytest.mark.parametrize("pooling", [None, "average"])
+def test_the_limit_of_random_networks(pooling):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((5, 6, 6, 3))
+    kernel = ConvNNGP(depth=2, pooling=pooling)
+    exact, errors = kernel(X), []
+    for channels in (32, 512):
+        mean = np.zeros((5, 5))
+        for _ in range(8):
+            h = random_network(kernel, X, channels, rng)
+            h = h.mean(axis=2, keepdims=True) if pooling else h
+            mean += 2.0 * np.einsum("icp,jcp->ij", h, h) / (h.shape[1] * h.shape[2]) / 8
+        errors.append(np.abs(mean - exact).max() / exact.max())
+    assert errors[1] < 0.05
+    assert errors[1] < errors[0]
+
+
+def test_pooling_does_not_see_where_something_is():
+    image = np.zeros((1, 5, 5, 2))
+    image[0, 1:3, 1:3] = np.random.default_rng(0).standard_normal((2, 2, 2))
+    moved = np.roll(image, (1, 2), axis=(1, 2))
+    other = np.random.default_rng(1).standard_normal((1, 5, 5, 2))
+    pooled = ConvNTK(depth=2, padding="circular", pooling="average")
+    np.testing.assert_allclose(pooled(image, other), pooled(moved, other))
+    plain = pooled.copy(pooling=None)
+    assert abs(plain(image, other) - plain(moved, other)) > 1e-3
+
+
+def test_wrong_arguments():
+    for wrong, match in (
+        ({"padding": "reflect"}, "padding must be one of same, valid, circular"),
+        ({"filter_size": 2}, "must be odd"),
+        ({"pooling": "max"}, 'pooling must be None or "average"'),
+        ({"residual": True, "padding": "valid"}, "residual=True adds layers of equal shape"),
+        ({"bias_variance": -1.0}, "bias_variance must be at least 0"),
+        ({"activation": "rellu"}, "did you mean 'relu'"),
+        ({"depth": 0}, "depth must be at least 1"),
+    ):
+        with pytest.raises(InvalidArgument, match=match):
+            ConvNNGP(**wrong)
+    with pytest.raises(InvalidType, match="residual must be True or False"):
+        ConvNNGP(residual="yes")
+    with pytest.raises(DimensionMismatch, match="filter_size = 3 does not fit 2 x 2"):
+        ConvNNGP(depth=2, padding="valid")(np.zeros((1, 4, 4, 1)))
