@@ -14,6 +14,7 @@ from likewise.kernels.operator import KernelOperator
 from likewise.kernels.parameters import Hyperparameter
 from likewise.kernels.wide.activations import ACTIVATIONS, Activation, resolve_activation
 from likewise.kernels.wide.conv import ConvNNGP, ConvNTK
+from likewise.kernels.wide.hierarchical import HierarchicalNNGP, HierarchicalNTK
 from likewise.kernels.wide.limits import LimitClass, limit_class, optimal_activation
 from likewise.kernels.wide.singular_limit import SingularLimit, to_sphere
 
@@ -26,6 +27,8 @@ __all__ = [
     "ConvNNGP",
     "ConvNTK",
     "FeatureMap",
+    "HierarchicalNNGP",
+    "HierarchicalNTK",
     "Hyperparameter",
     "Kernel",
     "KernelOperator",
@@ -50,6 +53,8 @@ KERNELS: dict[str, type[Kernel]] = {
         Constant,
         ConvNNGP,
         ConvNTK,
+        HierarchicalNNGP,
+        HierarchicalNTK,
         SingularLimit,
     )
 }

@@ -88,14 +88,12 @@ class TestConvNNGP(KernelConformance):
 
     def variants(self):
         return [
-            ConvNNGP(depth=2, pooling="average", bias_variance=0.1),
             ConvNNGP(2, "erf", filter_size=2, padding="valid", pooling="average"),
-            ConvNNGP(depth=3, padding="circular", weight_variance=1.5),
-            ConvNNGP(depth=3, filter_size=5, residual=True, pooling="average"),
+            ConvNNGP(depth=3, filter_size=5, residual=True, bias_variance=0.1),
         ]
 
     def rows(self, n, seed=0):
-        return np.random.default_rng(seed).standard_normal((n, 3, 3, 4))
+        return np.random.default_rng(seed).standard_normal((n, 3, 3, 2))
 
     def plain(self, kernel, x, y):
         return formula(kernel, x, y)[0]
@@ -125,44 +123,39 @@ class TestConvNTK(TestConvNNGP):
     def variants(self):
         return [
             ConvNTK(depth=2, pooling="average", bias_variance=0.1),
-            ConvNTK(2, "erf", filter_size=2, padding="valid", pooling="average"),
-            ConvNTK(depth=3, padding="circular", weight_variance=1.5),
-            ConvNTK(depth=3, filter_size=5, residual=True, pooling="average"),
+            ConvNTK(3, "erf", padding="circular", weight_variance=1.5, residual=True),
         ]
 
     def plain(self, kernel, x, y):
         return formula(kernel, x, y)[1]
 
 
-def random_network(kernel, X, channels, rng):
-    """The last hidden layer of a finite network, (n, positions, channels), and its tangents."""
-    import torch
-
-    w, size = kernel.weight_variance, kernel.filter_size
-    layers = []
-    at = torch.from_numpy(X.transpose(0, 3, 1, 2).copy())
-    for _ in range(kernel.depth):
-        fan_in = at.shape[1] * size * size
-        weights = torch.from_numpy(rng.standard_normal((channels, at.shape[1], size, size)))
-        at = torch.relu(torch.nn.functional.conv2d(at, weights * (w / fan_in) ** 0.5, padding=1))
-        layers.append(at)
-    return at.numpy().reshape(len(X), channels, -1)
+def random_network(X, depth, channels, rng):
+    """Activations of the last hidden layer of a finite network, (n, positions, channels)."""
+    at, (n, high, wide, _) = X, X.shape
+    for _ in range(depth):
+        padded = np.pad(at, ((0, 0), (1, 1), (1, 1), (0, 0)))
+        patches = np.stack(
+            [padded[:, i : i + high, j : j + wide] for i in range(3) for j in range(3)], axis=-1
+        ).reshape(n, high, wide, -1)
+        weights = rng.standard_normal((patches.shape[-1], channels))
+        at = np.maximum(patches @ weights * (2 / len(weights)) ** 0.5, 0)
+    return at.reshape(n, high * wide, channels)
 
 
 @pytest.mark.parametrize("pooling", [None, "average"])
 def test_the_limit_of_random_networks(pooling):
     rng = np.random.default_rng(0)
-    X = rng.standard_normal((5, 6, 6, 3))
-    kernel = ConvNNGP(depth=2, pooling=pooling)
-    exact, errors = kernel(X), []
-    for channels in (32, 512):
-        mean = np.zeros((5, 5))
-        for _ in range(8):
-            h = random_network(kernel, X, channels, rng)
-            h = h.mean(axis=2, keepdims=True) if pooling else h
-            mean += 2.0 * np.einsum("icp,jcp->ij", h, h) / (h.shape[1] * h.shape[2]) / 8
+    X = rng.standard_normal((4, 4, 4, 2))
+    exact, errors = ConvNNGP(depth=2, pooling=pooling)(X), []
+    for channels in (16, 256):
+        mean = np.zeros((4, 4))
+        for _ in range(10):
+            h = random_network(X, 2, channels, rng)
+            h = h.mean(axis=1, keepdims=True) if pooling else h
+            mean += 2.0 * np.einsum("ipc,jpc->ij", h, h) / (h.shape[1] * h.shape[2]) / 10
         errors.append(np.abs(mean - exact).max() / exact.max())
-    assert errors[1] < 0.05
+    assert errors[1] < 0.06
     assert errors[1] < errors[0]
 
 

@@ -14,6 +14,7 @@ from likewise.kernels._rows import FloatArray, as_rows
 from likewise.kernels._tiles import KernelPlan
 from likewise.kernels.base import Kernel
 from likewise.kernels.parameters import Bounds
+from likewise.kernels.wide._layers import Layers, Mean
 from likewise.kernels.wide._patches import PADDINGS, Patches
 from likewise.kernels.wide.activations import Activation, resolve_activation
 
@@ -121,7 +122,8 @@ class _Convolutional(Kernel):
     # -- the recursion --------------------------------------------------------------
 
     def _entries(self, X: FloatArray, Y: FloatArray) -> FloatArray:
-        q, r = self._variances(X), self._variances(Y)
+        layers = self._layers(X)
+        q, r = self._variances(layers, X), self._variances(layers, Y)
         if self.pooling:
             products = np.einsum("ihwc,jvxc->ijhwvx", X, Y, optimize=True)
             q = [variance[:, None, :, :, None, None] for variance in q]
@@ -129,76 +131,44 @@ class _Convolutional(Kernel):
         else:
             products = np.einsum("ihwc,jhwc->ijhw", X, Y)
             q, r = [variance[:, None] for variance in q], [variance[None] for variance in r]
-        return self._through(products / X.shape[3], q, r, same=False)
+        return layers.through(products / X.shape[3], q, r)
 
     def _diagonal(self, X: FloatArray) -> FloatArray:
-        variances = self._variances(X)
+        layers = self._layers(X)
+        variances = self._variances(layers, X)
         if not self.pooling:
-            return self._through(variances[0], variances, variances, same=True)
+            products = np.einsum("ihwc,ihwc->ihw", X, X) / X.shape[3]
+            return layers.through(products, variances, None)
         out = np.empty(len(X), dtype=X.dtype)
         for i in range(len(X)):
             products = np.einsum("hwc,vxc->hwvx", X[i], X[i]) / X.shape[3]
             q = [v[i, :, :, None, None] for v in variances]
             r = [v[i, None, None] for v in variances]
-            out[i] = self._through(products, q, r, same=False)
+            out[i] = layers.through(products, q, r)
         return out
 
-    def _variances(self, X: FloatArray) -> list[FloatArray]:
-        """What each position of each image has as its variance: of the pixels, then by layer.
+    def _variances(self, layers: Layers, X: FloatArray) -> list[FloatArray]:
+        squares = np.einsum("ihwc,ihwc->ihw", X, X) / X.shape[3]
+        return layers.variances(squares, [self._mean(EQUAL)] * self.depth)
 
-        Patches at a border hold fewer pixels, so positions differ, whatever the images are.
-        """
-        patches, activation = self._patches, resolve_activation(self.activation)
-        variance = np.einsum("ihwc,ihwc->ihw", X, X) / X.shape[3]
-        out = [variance]
-        for layer in range(self.depth):
-            patches.positions(variance.shape[1:])
-            after = activation.dual_at(variance) if layer else variance
-            after = self._affine(patches.mean(np.array(after, dtype=X.dtype), EQUAL))
-            variance = after + variance if layer and self.residual else after
-            out.append(variance)
-        return out
+    def _layers(self, X: FloatArray) -> Layers:
+        shape = X.shape[1], X.shape[2]
+        for _ in range(self.depth):
+            shape = self._patches.positions(shape)
+        everywhere = (-4, -3, -2, -1) if self.pooling else (-2, -1)
+        return Layers(
+            means=[self._mean(PAIRS if self.pooling else EQUAL)] * self.depth,
+            output=lambda array: np.asarray(array.mean(axis=everywhere)),
+            activation=resolve_activation(self.activation),
+            weight_variance=float(self.weight_variance),
+            bias_variance=float(self.bias_variance),
+            residual=self.residual,
+            tangent=self.tangent,
+        )
 
-    def _through(
-        self, products: FloatArray, q: list[FloatArray], r: list[FloatArray], *, same: bool
-    ) -> FloatArray:
-        """Both recursions, from covariances of pixels to those of the output.
-
-        ``q`` and ``r`` are the variances of both images at the positions of ``products``, shaped
-        to go with it. ``same`` says that everything is on the diagonal.
-        """
-        activation, patches = resolve_activation(self.activation), self._patches
-        groups = PAIRS if self.pooling else EQUAL
-        dtype = products.dtype
-        covariance = tangent = self._affine(patches.mean(products, groups))
-        for layer in range(1, self.depth + 1):
-            here = q[layer], r[layer], covariance
-            dual = activation.dual_at(here[0]) if same else activation.dual(*here)
-            after = np.array(dual, dtype=dtype)
-            if self.tangent:
-                slope = (
-                    activation.derivative_dual_at(here[0])
-                    if same
-                    else activation.derivative_dual(*here)
-                )
-                below = np.asarray(slope, dtype=dtype) * tangent
-            if layer == self.depth:
-                break
-            step = self._affine(patches.mean(after, groups))
-            if self.tangent:
-                tangents = self.weight_variance * patches.mean(below, groups) + step
-                tangent = tangent + tangents if self.residual else tangents
-            covariance = covariance + step if self.residual else step
-        axes = (-4, -3, -2, -1) if self.pooling else (-2, -1)
-        out: FloatArray = self._affine(after.mean(axis=axes, dtype=dtype))
-        if self.tangent:
-            out += self.weight_variance * below.mean(axis=axes, dtype=dtype)
-        return out
-
-    def _affine(self, array: FloatArray) -> FloatArray:
-        array *= float(self.weight_variance)
-        array += float(self.bias_variance)
-        return array
+    def _mean(self, groups: tuple[tuple[int, ...], ...]) -> Mean:
+        patches = self._patches
+        return lambda array: patches.mean(array, groups)
 
     @property
     def _patches(self) -> Patches:
