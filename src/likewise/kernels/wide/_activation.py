@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -33,7 +32,8 @@ class Activation(ABC):
         2.0
     """
 
-    name: ClassVar[str]
+    #: What it is called by, in messages too.
+    name: str
 
     def function(self, u: npt.ArrayLike) -> FloatArray:
         """s(u), elementwise."""

@@ -6,11 +6,15 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from typing import Any
 
+import numpy as np
+
 from likewise.errors import InvalidArgument, InvalidType
+from likewise.kernels._rows import FloatArray
 from likewise.kernels.wide._activation import Activation
 from likewise.kernels.wide._bent import Abs, LeakyReLU, ReLU, Sign, Step
 from likewise.kernels.wide._polynomial import Polynomial
 from likewise.kernels.wide._smooth import GELU, Cosine, Erf, Exponential, Gaussian, Probit, Sine
+from likewise.kernels.wide.expanded import Expanded
 
 __all__ = [
     "ACTIVATIONS",
@@ -19,6 +23,7 @@ __all__ = [
     "Activation",
     "Cosine",
     "Erf",
+    "Expanded",
     "Exponential",
     "Gaussian",
     "LeakyReLU",
@@ -30,6 +35,33 @@ __all__ = [
     "Step",
     "resolve_activation",
 ]
+
+
+def _sigmoid(u: FloatArray) -> FloatArray:
+    from scipy.special import expit
+
+    out: FloatArray = expit(u)
+    return out
+
+
+def _softplus(u: FloatArray) -> FloatArray:
+    out: FloatArray = np.logaddexp(0.0, u)
+    return out
+
+
+def _silu(u: FloatArray) -> FloatArray:
+    return u * _sigmoid(u)
+
+
+def _elu(u: FloatArray) -> FloatArray:
+    out: FloatArray = np.where(u > 0, u, np.expm1(np.minimum(u, 0.0)))
+    return out
+
+
+def _elu_slope(u: FloatArray) -> FloatArray:
+    out: FloatArray = np.exp(np.minimum(u, 0.0))
+    return out
+
 
 #: Every activation that has a name, by it.
 ACTIVATIONS: dict[str, Activation] = {
@@ -53,14 +85,20 @@ ACTIVATIONS: dict[str, Activation] = {
     "linear": Polynomial((0.0, 1.0)),
     "square": Polynomial((0.0, 0.0, 1.0)),
     "cube": Polynomial((0.0, 0.0, 0.0, 1.0)),
+    "tanh": Expanded(np.tanh),
+    "sigmoid": Expanded(_sigmoid, name="sigmoid"),
+    "softplus": Expanded(_softplus, _sigmoid, name="softplus"),
+    "silu": Expanded(_silu, name="silu"),
+    "elu": Expanded(_elu, _elu_slope, name="elu"),
 }
 
 
 def resolve_activation(activation: str | Activation | Callable[..., Any]) -> Activation:
-    """The activation of that name (see `ACTIVATIONS`), or ``activation`` itself.
+    """The activation of that name, or ``activation`` itself, or `Expanded` of a function.
 
     Raises:
-        InvalidArgument: no such name. InvalidType: neither a name nor an activation.
+        InvalidArgument: no such name in `ACTIVATIONS`. InvalidType: neither a name nor an
+        activation nor a function of arrays.
 
     Example:
         >>> resolve_activation("relu").name
@@ -79,6 +117,8 @@ def resolve_activation(activation: str | Activation | Callable[..., Any]) -> Act
                 f"no activation {activation!r}; {hint}There are {', '.join(ACTIVATIONS)}"
             )
         return found
+    if callable(activation):
+        return Expanded(activation)
     raise InvalidType(
         f"activation must be a name, an Activation or a function; got {activation!r:.60}"
     )
