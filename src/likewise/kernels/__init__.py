@@ -14,6 +14,7 @@ from likewise.kernels.operator import KernelOperator
 from likewise.kernels.parameters import Hyperparameter
 from likewise.kernels.wide.activations import ACTIVATIONS, Activation, resolve_activation
 from likewise.kernels.wide.conv import ConvNNGP, ConvNTK
+from likewise.kernels.wide.finite_width import FiniteWidth
 from likewise.kernels.wide.hermite import hermite_coefficients
 from likewise.kernels.wide.hierarchical import HierarchicalNNGP, HierarchicalNTK
 from likewise.kernels.wide.limits import LimitClass, limit_class, optimal_activation
@@ -28,6 +29,7 @@ __all__ = [
     "ConvNNGP",
     "ConvNTK",
     "FeatureMap",
+    "FiniteWidth",
     "HierarchicalNNGP",
     "HierarchicalNTK",
     "Hyperparameter",

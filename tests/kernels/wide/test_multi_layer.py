@@ -26,7 +26,7 @@ def test_products_tend_to_the_kernel(activation, orthogonal):
     X = np.random.default_rng(0).standard_normal((6, 5))
     variances = {"weight_variance": 1.7, "bias_variance": 0.2}
     exact, errors = kernel(2, activation, X, **variances), []
-    for width in (64, 1024):
+    for width in (32, 512):
         phi = [
             MultiLayerFeatures(
                 (width, width), activation, orthogonal=orthogonal, random_state=s, **variances
@@ -35,7 +35,7 @@ def test_products_tend_to_the_kernel(activation, orthogonal):
         ]
         assert phi[0].shape == (6, width + 1)
         errors.append(np.sqrt(np.mean([(p @ p.T - exact) ** 2 for p in phi])) / exact.max())
-    assert errors[1] < 0.05
+    assert errors[1] < 0.08
     assert errors[1] < errors[0] / 2  # the root of 16 is 4
 
 

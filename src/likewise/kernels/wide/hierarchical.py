@@ -73,7 +73,9 @@ class _Hierarchical(Kernel):
                 "fan_in) must divide"
             )
         if self.normalize:
-            lengths = np.linalg.norm(rows.reshape(len(rows), rows.shape[1] // self.patch, self.patch), axis=2)
+            lengths = np.linalg.norm(
+                rows.reshape(len(rows), rows.shape[1] // self.patch, self.patch), axis=2
+            )
             if not lengths.all():
                 row, at = (int(i) for i in np.argwhere(lengths == 0)[0])
                 raise InvalidVector(
@@ -114,7 +116,8 @@ class _Hierarchical(Kernel):
         return leaves
 
     def _squares(self, leaves: FloatArray) -> FloatArray:
-        return np.vecdot(leaves, leaves) / leaves.dtype.type(self.patch)
+        squares: FloatArray = np.vecdot(leaves, leaves) / leaves.dtype.type(self.patch)
+        return squares
 
     def _variances(self, layers: Layers, leaves: FloatArray) -> list[FloatArray]:
         return layers.variances(self._squares(leaves), layers.means)
@@ -190,7 +193,7 @@ class HierarchicalNTK(_Hierarchical):
 
     Example:
         >>> X = np.random.default_rng(0).standard_normal((3, 8))
-        >>> HierarchicalNTK(patch=2, fan_in=(2, 2)).diag(X).round(6).tolist()  # four layers of weights
+        >>> HierarchicalNTK(patch=2, fan_in=(2, 2)).diag(X).round(6).tolist()  # 4 layers
         [8.0, 8.0, 8.0]
     """
 

@@ -9,15 +9,17 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from likewise._arguments import check_count, check_number, suggest_arguments
-from likewise.errors import InvalidArgument, InvalidType
+from likewise._arguments import check_count, suggest_arguments
+from likewise.errors import InvalidType
 from likewise.kernels._rows import FloatArray
-from likewise.kernels.parameters import check_positive
+from likewise.kernels.wide._widths import check_network
 from likewise.kernels.wide.activations import Activation, resolve_activation
 
 
-class MultiLayerFeatures(  # type: ignore[misc]
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+class MultiLayerFeatures(
+    ClassNamePrefixFeaturesOutMixin,  # type: ignore[misc]
+    TransformerMixin,  # type: ignore[misc]
+    BaseEstimator,  # type: ignore[misc]
 ):
     """Frozen random layers, whose inner products tend to `NNGP` of the same depth.
 
@@ -109,18 +111,6 @@ class MultiLayerFeatures(  # type: ignore[misc]
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
-
-
-def check_network(widths: Any, weight_variance: Any, bias_variance: Any) -> list[int]:
-    """Refuse impossible layers; the widths as a list."""
-    if isinstance(widths, (str, bytes)) or not isinstance(widths, (Sequence, np.ndarray)):
-        raise InvalidType(f"widths must be a sequence of integers; got {widths!r:.60}")
-    if not len(widths):
-        raise InvalidArgument("widths: at least one hidden layer is needed; got none")
-    check_positive("weight_variance", weight_variance)
-    if check_number("bias_variance", bias_variance) < 0:
-        raise InvalidArgument(f"bias_variance must be at least 0; got {bias_variance!r}")
-    return [check_count(f"widths[{at}]", width) for at, width in enumerate(widths)]
 
 
 def _normal(rng: np.random.Generator, below: int, width: int) -> FloatArray:
