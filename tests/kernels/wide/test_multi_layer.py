@@ -7,7 +7,8 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from likewise.errors import InvalidArgument, InvalidType, UnknownArgument
 from likewise.kernels import ConvNNGP, resolve_activation
-from likewise.kernels.wide.multi_layer import MultiLayerFeatures, orthogonal_normal
+from likewise.kernels.wide import MultiLayerFeatures
+from likewise.kernels.wide.multi_layer import orthogonal_normal
 
 
 @parametrize_with_checks([MultiLayerFeatures((8, 4), random_state=0)])

@@ -5,9 +5,9 @@ import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from likewise.errors import DimensionMismatch, InvalidArgument, InvalidType, InvalidVector
+from likewise.kernels.wide import SingularClassifier, SingularRegressor
 from likewise.kernels.wide._koenigs import Koenigs
 from likewise.kernels.wide.singular_limit import SingularLimit, optimal_squares, to_sphere
-from likewise.kernels.wide.singular_votes import SingularClassifier, SingularRegressor
 from likewise.testing.kernel import KernelConformance
 
 DIMS = (1, 2, 3.5, 6, 10)

@@ -51,7 +51,7 @@ class Layers:
         q: Sequence[FloatArray],
         r: Sequence[FloatArray] | None,
     ) -> FloatArray:
-        """k of pairs of rows, from the mean products of their inputs at (pairs of) positions.
+        """k of pairs of rows, less the bias of the output, from mean products of their inputs.
 
         ``q`` and ``r`` are the variances of both, shaped to go with ``inputs``; no r is for the
         diagonal: a row with itself at equal positions.
@@ -65,8 +65,9 @@ class Layers:
                 dual = activation.dual_at(q[layer])
             else:
                 dual = activation.dual(q[layer], r[layer], covariance)
-            step = self._affine(mean(np.array(dual, dtype=dtype)))
-            skip = self.residual and layer < len(above) - 1
+            last = layer == len(above) - 1
+            step = self._affine(mean(np.array(dual, dtype=dtype)), bias=not last)
+            skip = self.residual and not last
             if self.tangent:
                 if r is None:
                     slope = activation.derivative_dual_at(q[layer])
@@ -79,7 +80,8 @@ class Layers:
             covariance = covariance + step if skip else step
         return tangent if self.tangent else covariance
 
-    def _affine(self, array: FloatArray) -> FloatArray:
+    def _affine(self, array: FloatArray, *, bias: bool = True) -> FloatArray:
         array *= array.dtype.type(self.weight_variance)
-        array += array.dtype.type(self.bias_variance)
+        if bias:
+            array += array.dtype.type(self.bias_variance)
         return array

@@ -1,7 +1,8 @@
-"""Patches of a convolution: sums of covariances over offsets that both positions share."""
+"""Patches of a convolution, and which positions of two images an offset moves together."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,44 +38,78 @@ class Patches:
             )
         return high, wide
 
-    def mean(self, array: FloatArray, groups: tuple[tuple[int, ...], ...]) -> FloatArray:
+    def mean(self, array: FloatArray) -> FloatArray:
         """Of each patch the sum over its offsets, divided by their number.
 
         Args:
-            array: covariances at positions. groups: for each direction the axes that an offset
-            moves along together: one axis for equal positions, two for pairs of positions.
+            array: (..., height, width), of what there is at positions; for pairs of positions
+            those at one distance, since an offset moves both.
         """
-        for axes in groups:
-            array = self._sum(array, axes)
+        array = self._sum(self._sum(array, -2), -1)
         array /= self.size * self.size
         return array
 
-    def _sum(self, array: FloatArray, axes: tuple[int, ...]) -> FloatArray:
-        reach = self.size // 2
+    def _sum(self, array: FloatArray, axis: int) -> FloatArray:
+        side, reach = array.shape[axis], self.size // 2
         if self.padding == "valid":
-            length = array.shape[axes[0]] - self.size + 1
-            out = _part(array, axes, 0, length).copy()
+            length = side - self.size + 1
+            out = _part(array, axis, 0, length).copy()
             for start in range(1, self.size):
-                out += _part(array, axes, start, start + length)
+                out += _part(array, axis, start, start + length)
             return out
         out = array.copy()
-        side = array.shape[axes[0]]
         if self.padding == "circular":
             for shift in (*range(-reach, 0), *range(1, reach + 1)):
-                out += np.roll(array, shift, axes)
+                out += np.roll(array, shift, axis)
             return out
         for shift in range(1, min(reach, side - 1) + 1):
-            low, high = _part(array, axes, 0, side - shift), _part(array, axes, shift, side)
-            here = _part(out, axes, shift, side)
-            here += low
-            here = _part(out, axes, 0, side - shift)
-            here += high
+            here = _part(out, axis, shift, side)
+            here += _part(array, axis, 0, side - shift)
+            here = _part(out, axis, 0, side - shift)
+            here += _part(array, axis, shift, side)
         return out
 
+    def overlaps(self, shape: tuple[int, int]) -> Iterator[Overlap]:
+        """All pairs of positions of two images, by how far the second is from the first."""
+        high, wide = shape
+        if self.padding == "circular":
+            for down in range(high):
+                for right in range(wide):
+                    yield Overlap(-down, -right, wraps=True)
+            return
+        for down in range(1 - high, high):
+            for right in range(1 - wide, wide):
+                yield Overlap(down, right)
 
-def _part(array: FloatArray, axes: tuple[int, ...], start: int, stop: int) -> FloatArray:
-    """A view with ``start:stop`` along each of ``axes``."""
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """The positions p with a second position p + (down, right) in the image."""
+
+    down: int
+    right: int
+    wraps: bool = False
+
+    def first(self, array: FloatArray, axes: tuple[int, int]) -> FloatArray:
+        """What ``array`` has at the first positions; ``axes`` are its height and width."""
+        if self.wraps:
+            return array
+        return _part(_part(array, axes[0], *_span(self.down)), axes[1], *_span(self.right))
+
+    def second(self, array: FloatArray, axes: tuple[int, int]) -> FloatArray:
+        """What ``array`` has at the second positions, in the same order."""
+        if self.wraps:
+            return np.roll(array, (self.down, self.right), axes)
+        return _part(_part(array, axes[0], *_span(-self.down)), axes[1], *_span(-self.right))
+
+
+def _span(shift: int) -> tuple[int | None, int | None]:
+    """Start and stop of the positions that have another one ``shift`` further on."""
+    return (None, -shift) if shift > 0 else (-shift, None)
+
+
+def _part(array: FloatArray, axis: int, start: int | None, stop: int | None) -> FloatArray:
+    """A view with ``start:stop`` along ``axis``."""
     at: list[slice] = [slice(None)] * array.ndim
-    for axis in axes:
-        at[axis] = slice(start, stop)
+    at[axis] = slice(start, stop)
     return array[tuple(at)]

@@ -14,16 +14,12 @@ from likewise.kernels._rows import FloatArray, as_rows
 from likewise.kernels._tiles import KernelPlan
 from likewise.kernels.base import Kernel
 from likewise.kernels.parameters import Bounds
-from likewise.kernels.wide._layers import Layers, Mean
-from likewise.kernels.wide._patches import PADDINGS, Patches
+from likewise.kernels.wide._layers import Layers
+from likewise.kernels.wide._patches import PADDINGS, Overlap, Patches
 from likewise.kernels.wide.activations import Activation, resolve_activation
 
 #: Numbers in one array of a tile: 2 MB of float64.
 TILE_NUMBERS = 2**18
-#: The last axes of an array of equal positions (height, width), and of pairs of positions
-#: (height, width, height', width'), as they move under an offset.
-EQUAL = ((-2,), (-1,))
-PAIRS = ((-4, -2), (-3, -1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +27,8 @@ class ImagePlan(KernelPlan):
     """A `KernelPlan` of images.
 
     Attributes:
-        positions: of pixels that each pair of images is compared at: P Q without pooling,
-            (P Q)^2 with it.
+        positions: pairs of positions that two images are compared at: as many as there are
+            positions without pooling, its square with it.
     """
 
     positions: int = 1
@@ -106,8 +102,7 @@ class _Convolutional(Kernel):
         return as_rows(values, what, ndim=4)
 
     def _positions(self, rows: FloatArray) -> int:
-        each = int(rows.shape[1] * rows.shape[2])
-        return each * each if self.pooling else each
+        return int(rows.shape[1] * rows.shape[2])
 
     def _tile(self, rows: FloatArray) -> int:
         return min(256, max(1, int((TILE_NUMBERS / self._positions(rows)) ** 0.5)))
@@ -115,60 +110,64 @@ class _Convolutional(Kernel):
     def _plan(self, rows: FloatArray, columns: FloatArray | None, workers: int) -> ImagePlan:
         plan, each = super()._plan(rows, columns, workers), self._positions(rows)
         kept = rows.dtype.itemsize * plan.rows * plan.columns
-        return ImagePlan(
-            plan.rows, plan.columns, plan.tile, kept + (plan.bytes - kept) * each, None, each
-        )
+        under_way = (plan.bytes - kept) * each
+        pairs = each * each if self.pooling else each
+        return ImagePlan(plan.rows, plan.columns, plan.tile, kept + under_way, None, pairs)
 
     # -- the recursion --------------------------------------------------------------
 
     def _entries(self, X: FloatArray, Y: FloatArray) -> FloatArray:
-        layers = self._layers(X)
-        q, r = self._variances(layers, X), self._variances(layers, Y)
-        if self.pooling:
-            products = np.einsum("ihwc,jvxc->ijhwvx", X, Y, optimize=True)
-            q = [variance[:, None, :, :, None, None] for variance in q]
-            r = [variance[None, :, None, None] for variance in r]
-        else:
-            products = np.einsum("ihwc,jhwc->ijhw", X, Y)
-            q, r = [variance[:, None] for variance in q], [variance[None] for variance in r]
-        return layers.through(products / X.shape[3], q, r)
+        return self._added_up(X, Y, pairs=True)
 
     def _diagonal(self, X: FloatArray) -> FloatArray:
-        layers = self._layers(X)
-        variances = self._variances(layers, X)
-        if not self.pooling:
-            products = np.einsum("ihwc,ihwc->ihw", X, X) / X.shape[3]
-            return layers.through(products, variances, None)
-        out = np.empty(len(X), dtype=X.dtype)
-        for i in range(len(X)):
-            products = np.einsum("hwc,vxc->hwvx", X[i], X[i]) / X.shape[3]
-            q = [v[i, :, :, None, None] for v in variances]
-            r = [v[i, None, None] for v in variances]
-            out[i] = layers.through(products, q, r)
-        return out
+        return self._added_up(X, X, pairs=False)
 
-    def _variances(self, layers: Layers, X: FloatArray) -> list[FloatArray]:
-        squares = np.einsum("ihwc,ihwc->ihw", X, X) / X.shape[3]
-        return layers.variances(squares, [self._mean(EQUAL)] * self.depth)
+    def _added_up(self, X: FloatArray, Y: FloatArray, *, pairs: bool) -> FloatArray:
+        """k of all pairs of images, or of the i-th with the i-th.
+
+        With pooling, every pair of positions counts. An offset moves both, so that pairs at one
+        distance make a recursion of their own, on the part where the images then overlap.
+        """
+        layers, q, r = self._layers(X), self._variances(X), self._variances(Y)
+        axes = (1, 2)
+        overlaps = self._patches.overlaps(X.shape[1:3]) if self.pooling else [Overlap(0, 0)]
+        total: FloatArray = np.zeros((len(X), len(Y)) if pairs else len(X), dtype=X.dtype)
+        for overlap in overlaps:
+            one, two = overlap.first(X, axes), overlap.second(Y, axes)
+            here = [overlap.first(v, axes) for v in q]
+            if not all(v.size for v in here) and len(X):
+                continue  # with "valid" layers, so far apart that nothing is left above
+            there: list[FloatArray] | None = [overlap.second(v, axes) for v in r]
+            if pairs:
+                products = np.einsum("ihwc,jhwc->ijhw", one, two)
+                here = [v[:, None] for v in here]
+                there = [v[None] for v in there or ()]
+            else:
+                products = np.einsum("ihwc,ihwc->ihw", one, two)
+                there = None if overlap.down == overlap.right == 0 else there
+            total += layers.through(products / X.dtype.type(X.shape[3]), here, there)
+        return total + X.dtype.type(self.bias_variance)
+
+    def _variances(self, X: FloatArray) -> list[FloatArray]:
+        squares = np.einsum("ihwc,ihwc->ihw", X, X) / X.dtype.type(X.shape[3])
+        layers = self._layers(X)
+        return layers.variances(squares, layers.means)
 
     def _layers(self, X: FloatArray) -> Layers:
         shape = X.shape[1], X.shape[2]
         for _ in range(self.depth):
             shape = self._patches.positions(shape)
-        everywhere = (-4, -3, -2, -1) if self.pooling else (-2, -1)
+        last = shape[0] * shape[1]
+        share = X.dtype.type(last * last if self.pooling else last)
         return Layers(
-            means=[self._mean(PAIRS if self.pooling else EQUAL)] * self.depth,
-            output=lambda array: np.asarray(array.mean(axis=everywhere)),
+            means=[self._patches.mean] * self.depth,
+            output=lambda array: np.asarray(array.sum(axis=(-2, -1)) / share),
             activation=resolve_activation(self.activation),
             weight_variance=float(self.weight_variance),
             bias_variance=float(self.bias_variance),
             residual=self.residual,
             tangent=self.tangent,
         )
-
-    def _mean(self, groups: tuple[tuple[int, ...], ...]) -> Mean:
-        patches = self._patches
-        return lambda array: patches.mean(array, groups)
 
     @property
     def _patches(self) -> Patches:
@@ -217,7 +216,7 @@ class ConvNNGP(_Convolutional):
         >>> k(images).shape
         (3, 3)
         >>> print(ConvNNGP(depth=2, pooling="average").plan(images, timed=False))
-        3 x 3 by tiles of 8: 2.1 MB, 4,096 pairs of positions an entry
+        3 x 3 by tiles of 64: 0.0 MB, 4,096 pairs of positions an entry
     """
 
     name = "conv-nngp"

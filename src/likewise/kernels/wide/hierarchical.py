@@ -101,11 +101,12 @@ class _Hierarchical(Kernel):
         r = [v[None] for v in self._variances(layers, Y)]
         products = np.einsum("ipc,jpc->ijp", X, Y)
         products /= products.dtype.type(self.patch)
-        return layers.through(products, q, r)
+        return layers.through(products, q, r) + X.dtype.type(self.bias_variance)
 
     def _diagonal(self, X: FloatArray) -> FloatArray:
         layers, X = self._layers(), self._leaves(X)
-        return layers.through(self._squares(X), self._variances(layers, X), None)
+        out = layers.through(self._squares(X), self._variances(layers, X), None)
+        return out + X.dtype.type(self.bias_variance)
 
     def _leaves(self, X: FloatArray) -> FloatArray:
         """Patches as (n, leaves, patch); normalised ones have a mean square of 1."""
