@@ -10,6 +10,7 @@ from benchmarks import (
     ingest,
     lexical_search,
     memory,
+    ntk,
     planner_regret,
     search_overhead,
     window_search,
@@ -29,5 +30,6 @@ BENCHMARKS: dict[str, Benchmark] = {
         index_families.BENCHMARK,
         window_search.BENCHMARK,
         lexical_search.BENCHMARK,
+        ntk.BENCHMARK,
     )
 }

@@ -16,8 +16,10 @@ from replications import (
     hnsw_insertion_order,
     hybrid_fusion,
     index_families,
+    infinite_width,
     multi_layer_features,
     muvera,
+    ntk_small_data,
     pseudo_query,
     singular_limit,
     splade,
@@ -53,5 +55,7 @@ REPLICATIONS: dict[str, Replication] = {
         finite_width_density.REPLICATION,
         depth_to_width.REPLICATION,
         multi_layer_features.REPLICATION,
+        infinite_width.REPLICATION,
+        ntk_small_data.REPLICATION,
     )
 }

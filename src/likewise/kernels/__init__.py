@@ -14,7 +14,9 @@ from likewise.kernels.operator import KernelOperator
 from likewise.kernels.parameters import Hyperparameter
 from likewise.kernels.wide.activations import ACTIVATIONS, Activation, resolve_activation
 from likewise.kernels.wide.conv import ConvNNGP, ConvNTK
+from likewise.kernels.wide.depth_limit import DepthLimit, depth_limit
 from likewise.kernels.wide.finite_width import FiniteWidth
+from likewise.kernels.wide.fully_connected import NNGP, NTK
 from likewise.kernels.wide.hermite import hermite_coefficients
 from likewise.kernels.wide.hierarchical import HierarchicalNNGP, HierarchicalNTK
 from likewise.kernels.wide.limits import LimitClass, limit_class, optimal_activation
@@ -23,11 +25,14 @@ from likewise.kernels.wide.singular_limit import SingularLimit, to_sphere
 __all__ = [
     "ACTIVATIONS",
     "KERNELS",
+    "NNGP",
+    "NTK",
     "RBF",
     "Activation",
     "Constant",
     "ConvNNGP",
     "ConvNTK",
+    "DepthLimit",
     "FeatureMap",
     "FiniteWidth",
     "HierarchicalNNGP",
@@ -42,6 +47,7 @@ __all__ = [
     "Scaled",
     "SingularLimit",
     "Sum",
+    "depth_limit",
     "hermite_coefficients",
     "limit_class",
     "optimal_activation",
@@ -54,6 +60,8 @@ KERNELS: dict[str, type[Kernel]] = {
     kernel.name: kernel
     for kernel in (
         RBF,
+        NNGP,
+        NTK,
         Constant,
         ConvNNGP,
         ConvNTK,

@@ -88,14 +88,18 @@ class Parametrised:
         if bounds is not None:
             self._check_bounds(bounds)
 
+    def _usual_bounds(self) -> Mapping[str, Bounds]:
+        """``BOUNDS``. A subclass adds numbers that may also be 0, and are not learnt then."""
+        return self.BOUNDS
+
     def _check_bounds(self, bounds: Any) -> None:
         if not isinstance(bounds, Mapping):
             raise InvalidType(f"bounds must be a mapping from name to (low, high); got {bounds!r}")
         for name, pair in bounds.items():
-            if name not in self.BOUNDS:
+            if name not in self._usual_bounds():
                 raise InvalidArgument(
                     f"bounds: {type(self).__name__} has no {name!r} to be learnt; "
-                    f"it has {', '.join(self.BOUNDS) or 'none'}"
+                    f"it has {', '.join(self._usual_bounds()) or 'none'}"
                 )
             if isinstance(pair, str) and pair == "fixed":
                 continue
@@ -116,7 +120,7 @@ class Parametrised:
                 np.atleast_1d(np.asarray(getattr(self, name), dtype=np.float64)),
                 given.get(name, usual),
             )
-            for name, usual in self.BOUNDS.items()
+            for name, usual in self._usual_bounds().items()
             if not isinstance(given.get(name), str)
         ]
         for name, part in self._parts():

@@ -55,6 +55,12 @@ class Activation(ABC):
         """
         return self._derivative_dual(*as_floats(q, r, c))
 
+    def dual_and_derivative(
+        self, q: npt.ArrayLike, r: npt.ArrayLike, c: npt.ArrayLike
+    ) -> tuple[FloatArray, FloatArray]:
+        """`dual` and `derivative_dual`, for little more than one of them where they share work."""
+        return self._both(*as_floats(q, r, c))
+
     def dual_at(self, q: npt.ArrayLike) -> FloatArray:
         """``E[s(u)^2]``, the dual at u = v."""
         return self._dual_at(*as_floats(q))
@@ -82,6 +88,9 @@ class Activation(ABC):
     @abstractmethod
     def _derivative_dual(self, q: FloatArray, r: FloatArray, c: FloatArray) -> FloatArray: ...
 
+    def _both(self, q: FloatArray, r: FloatArray, c: FloatArray) -> tuple[FloatArray, FloatArray]:
+        return self._dual(q, r, c), self._derivative_dual(q, r, c)
+
     def _dual_at(self, q: FloatArray) -> FloatArray:
         return self._dual(q, q, q)
 
@@ -96,8 +105,9 @@ def as_floats(*values: npt.ArrayLike) -> list[FloatArray]:
     return [a.astype(kind, copy=False) for a in arrays]
 
 
-def span(q: FloatArray, r: FloatArray, c: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """``sqrt(q r - c^2)`` and the angle arccos(c / sqrt(q r)) of u and v, without a quotient."""
-    height: FloatArray = np.sqrt(np.maximum(q * r - c * c, 0))
-    angle: FloatArray = np.arctan2(height, c)
-    return height, angle
+def correlation(q: FloatArray, r: FloatArray, c: FloatArray) -> FloatArray:
+    """``c / sqrt(q r)``, within -1 and 1; 0 where a variance is 0."""
+    least = np.finfo(q.dtype).tiny
+    roots = (1 / np.sqrt(np.maximum(q, least)), 1 / np.sqrt(np.maximum(r, least)))
+    rho: FloatArray = np.clip(c * roots[0] * roots[1], -1, 1)
+    return rho

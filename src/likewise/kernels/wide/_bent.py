@@ -9,7 +9,7 @@ import numpy as np
 from likewise._arguments import check_number
 from likewise.errors import InvalidArgument
 from likewise.kernels._rows import FloatArray
-from likewise.kernels.wide._activation import Activation, span
+from likewise.kernels.wide._activation import Activation, correlation
 
 TURN = 2 * np.pi
 
@@ -57,15 +57,28 @@ class LeakyReLU(Activation):
         return float((1 - self.slope) ** 2 / TURN)
 
     def _dual(self, q: FloatArray, r: FloatArray, c: FloatArray) -> FloatArray:
-        height, angle = span(q, r, c)
-        angle *= -c
-        angle += height
-        angle *= self.bend
-        angle += self.squares * c
-        return angle
+        rho = correlation(q, r, c)
+        return self._from_angle(q, r, rho, np.arccos(rho))
 
     def _derivative_dual(self, q: FloatArray, r: FloatArray, c: FloatArray) -> FloatArray:
-        _, angle = span(q, r, c)
+        return self._slopes(np.arccos(correlation(q, r, c)))
+
+    def _both(self, q: FloatArray, r: FloatArray, c: FloatArray) -> tuple[FloatArray, FloatArray]:
+        rho = correlation(q, r, c)
+        angle = np.arccos(rho)
+        return self._from_angle(q, r, rho, angle), self._slopes(angle)
+
+    def _from_angle(
+        self, q: FloatArray, r: FloatArray, rho: FloatArray, angle: FloatArray
+    ) -> FloatArray:
+        out: FloatArray = np.sqrt(1 - rho * rho)
+        out -= rho * angle
+        out *= self.bend
+        out += rho * self.squares
+        out *= np.sqrt(q) * np.sqrt(r)
+        return out
+
+    def _slopes(self, angle: FloatArray) -> FloatArray:
         angle *= -self.bend
         angle += self.squares
         return angle
@@ -122,7 +135,7 @@ class Step(Activation):
         return np.zeros_like(u)
 
     def _dual(self, q: FloatArray, r: FloatArray, c: FloatArray) -> FloatArray:
-        _, angle = span(q, r, c)
+        angle = np.arccos(correlation(q, r, c))
         gap = (self.high - self.low) ** 2
         angle *= -gap / TURN
         angle += (gap + (self.low + self.high) ** 2) / 4
@@ -133,6 +146,9 @@ class Step(Activation):
             f"activation {self.name!r} jumps, so that E[s'(u)^2] is infinite and the network has "
             "no tangent kernel; use NNGP, or an activation without jumps such as 'erf'"
         )
+
+    def _dual_at(self, q: FloatArray) -> FloatArray:
+        return np.full_like(q, (self.low**2 + self.high**2) / 2)
 
     def _derivative_dual_at(self, q: FloatArray) -> FloatArray:
         return self._derivative_dual(q, q, q)

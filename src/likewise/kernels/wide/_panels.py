@@ -55,7 +55,7 @@ def sample(
         root = np.exp(-((middle / deviation) ** 2) / 4)
         floor = max(floor, NEGLIGIBLE * float(np.nanmax(size * root, initial=0.0)))
         last = np.abs(parts[:, -3:]).max(axis=1)
-        resolved = (last <= RESOLVED * size) | (last * root <= floor)
+        resolved = (last <= RESOLVED * size) | (last * root <= floor) | ~np.isfinite(size)
         if halving == HALVINGS or 2 * (~resolved).sum() > MOST_PANELS:
             resolved[:] = True
         done.append((middle[resolved], half[resolved], values[resolved]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -118,7 +119,13 @@ def resolve_activation(activation: str | Activation | Callable[..., Any]) -> Act
             )
         return found
     if callable(activation):
-        return Expanded(activation)
+        return _expanded(activation)
     raise InvalidType(
         f"activation must be a name, an Activation or a function; got {activation!r:.60}"
     )
+
+
+@lru_cache(maxsize=64)
+def _expanded(function: Callable[..., Any]) -> Expanded:
+    # Kept, so that copies of a kernel share its tables.
+    return Expanded(function)

@@ -15,8 +15,8 @@ from likewise.kernels.parameters import Float64Array
 from likewise.kernels.wide._activation import Activation
 from likewise.kernels.wide.hermite import coefficients, gaussian_samples, second_moments
 
-#: More terms than this are not taken.
-MOST_TERMS = 256
+#: So many terms are tried; more are not taken.
+TERMS = (32, 96, 256)
 #: Terms are left out when they hold smaller shares of E[s^2] and of E[s'^2]. So small, since
 #: where variances differ much, the terms of one meet larger ones of the other.
 LEFT_OUT = 1e-18, 1e-16
@@ -154,15 +154,15 @@ class Expanded(Activation):
         scales = 2.0 ** ((octave + (nodes + 1) / 2) / 2)
         least, largest = 2.0 ** (octave / 2), 2.0 ** ((octave + 1) / 2)
         samples = gaussian_samples(self._function, least, largest, self.name)
-        a = coefficients(samples, scales, MOST_TERMS)
         squares = second_moments(samples, scales, samples.values)
         slopes = second_moments(samples, scales, samples.slopes)
-        k = np.arange(MOST_TERMS)
-        held = (k * a**2).sum(axis=1) / scales**2
-        left = np.maximum(1 - (a**2).sum(axis=1) / squares, 0.0)
-        terms = MOST_TERMS
-        if left.max() <= ROUNDING:
-            terms = _enough(a**2, k, squares, slopes * scales**2)
+        for tried in TERMS:
+            a = coefficients(samples, scales, tried)
+            left = np.maximum(1 - (a**2).sum(axis=1) / squares, 0.0)
+            terms = _enough(a**2, squares, slopes * scales**2) if left.max() <= ROUNDING else tried
+            if terms < tried:
+                break
+        held = (np.arange(tried) * a**2).sum(axis=1) / scales**2
         if left.max() > MOST_LEFT:
             raise InvalidArgument(
                 f"activation {self.name!r} turns too fast at variances near {largest**2:.4g}: "
@@ -247,10 +247,9 @@ class _Table:
         return values[self.place]
 
 
-def _enough(
-    shares: Float64Array, k: npt.NDArray[Any], squares: Float64Array, slopes: Float64Array
-) -> int:
+def _enough(shares: Float64Array, squares: Float64Array, slopes: Float64Array) -> int:
     """How many terms hold all but `LEFT_OUT` of both sums of ``shares``, in every row."""
+    k = np.arange(shares.shape[1])
     beyond = np.cumsum(shares[:, ::-1], axis=1)[:, ::-1] / squares[:, None]
     steeper = np.cumsum((k * shares)[:, ::-1], axis=1)[:, ::-1]
     few = (beyond <= LEFT_OUT[0]) & (steeper <= LEFT_OUT[1] * slopes[:, None])
