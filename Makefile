@@ -21,7 +21,9 @@ demo: $(READY)  ## search your own Python by meaning
 	$(BIN)/likewise demo
 
 test: lint  ## all checks; PYTEST="-k name" adds options
-	$(BIN)/python -m pytest --numprocesses 2 $(PYTEST)
+	@# Status 3 is an error of the runner itself and of no test: then without workers, all again.
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal $(PYTEST) || \
+		{ test $$? -eq 3 && $(BIN)/python -m pytest $(PYTEST); }
 
 lint: $(READY)  ## style, types and the table of rooms
 	$(BIN)/ruff check .

@@ -232,6 +232,7 @@ def test_compact_erases_the_words_of_deleted_rows(tmp_path: Path) -> None:
         assert traces() == set()
 
 
+@pytest.mark.alone
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a fork")
 def test_a_forked_child_searches(pair: tuple[lw.Collection, PlainStore]) -> None:
     collection, model = pair

@@ -217,6 +217,7 @@ def in_child(work) -> None:
     assert os.waitpid(child, 0)[1] == 0, said
 
 
+@pytest.mark.alone
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_fork(tmp_path: Path) -> None:
     path = tmp_path / "a"
@@ -241,6 +242,7 @@ def test_fork(tmp_path: Path) -> None:
         assert collection.check() == []
 
 
+@pytest.mark.alone
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_child_of_a_fork_does_not_keep_the_lock(tmp_path: Path) -> None:
     path = tmp_path / "a"
@@ -259,6 +261,7 @@ def test_child_of_a_fork_does_not_keep_the_lock(tmp_path: Path) -> None:
         os.waitpid(child, 0)
 
 
+@pytest.mark.alone
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_fork_while_another_thread_holds_every_lock(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
