@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from likewise.kernels import ConvNTK, HierarchicalNNGP, HierarchicalNTK
+from likewise.kernels import NTK, HierarchicalNNGP, HierarchicalNTK
 from likewise.kernels.parameters import Float64Array
 from replications.protocol import Outcome, Paper, Replication, Setting, Table, Verdict
 
@@ -34,8 +34,7 @@ def run(setting: Setting) -> Outcome:
     patches = X.reshape(len(X), -1, PATCH)
     X = (patches / np.linalg.norm(patches, axis=2, keepdims=True)).reshape(X.shape)
     tree = HierarchicalNTK(PATCH, (2,) * (LAYERS - 1))(X)
-    # One position: a fully connected network of as many layers.
-    full = ConvNTK(LAYERS, filter_size=1)(X[:, None, None, :])
+    full = NTK(LAYERS)(X)
     setting.progress.step(1, LAYERS + 1, "kernels of the students")
     curves = []
     for layer in range(1, LAYERS + 1):

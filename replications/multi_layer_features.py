@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from likewise.kernels import ConvNNGP
+from likewise.kernels import NNGP
 from likewise.kernels.parameters import Float64Array
 from likewise.kernels.wide import MultiLayerFeatures
 from replications.protocol import Outcome, Paper, Replication, Setting, Table, Verdict
@@ -55,9 +55,8 @@ def sphere(n: int, rng: np.random.Generator) -> Float64Array:
 
 
 def kernel(X: Float64Array, Y: Float64Array) -> Float64Array:
-    """The limit of two hidden layers: one position makes a convolution fully connected."""
-    limit = ConvNNGP(2, filter_size=1, bias_variance=0.1)
-    return np.asarray(limit(X[:, None, None, :], Y[:, None, None, :]), np.float64)
+    """The limit of two hidden layers."""
+    return np.asarray(NNGP(2, bias_variance=0.1)(X, Y), np.float64)
 
 
 def measured(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from likewise.errors import InvalidArgument, InvalidType, InvalidVector
-from likewise.kernels import ConvNNGP, ConvNTK, FiniteWidth, resolve_activation
+from likewise.kernels import NNGP, NTK, FiniteWidth, resolve_activation
 from likewise.kernels.wide._fourth_moments import fourth_moments
 from likewise.kernels.wide.activations import LeakyReLU
 
@@ -18,10 +18,10 @@ def entries(kernels):
 
 @pytest.mark.parametrize(("activation", "b"), [("relu", 0.0), ("erf", 0.1), ("gelu", 0.2)])
 def test_first_order_is_what_simulation_finds(activation, b):
-    network = FiniteWidth((120, 60), activation, bias_variance=b)
+    network = FiniteWidth((120, 60), activation, weight_variance=2.0, bias_variance=b)
     found = network.moments(X)
     drawn = entries(network.sample_kernels(X, 12_000, random_state=0))
-    limit = ConvNNGP(2, activation, filter_size=1, bias_variance=b)(X[:, None, None])
+    limit = NNGP(2, activation, weight_variance=2.0, bias_variance=b)(X)
     np.testing.assert_allclose(found.limit, limit[[0, 0, 1], [0, 1, 1]])
     error = drawn.std(axis=0) / np.sqrt(len(drawn))
     assert (np.abs(drawn.mean(axis=0) - found.mean) < 4 * error).all()
@@ -32,7 +32,7 @@ def test_first_order_is_what_simulation_finds(activation, b):
 
 
 def test_the_mean_moves_where_layers_are_not_homogeneous():
-    network = FiniteWidth((20,) * 3, "erf")
+    network = FiniteWidth((20,) * 3, "erf", weight_variance=2.0)
     drawn = network.sample_kernels(X[:1], 40_000, random_state=1)[:, 0, 0]
     found = network.moments(X[:1])
     shift, error = found.mean[0] - found.limit[0], drawn.std() / 200
@@ -98,10 +98,9 @@ def test_layers_without_weights_are_networks(widths):
 
 def test_wide_networks_have_the_kernels_of_the_limit():
     network = FiniteWidth((2000, 2000), "relu", bias_variance=0.1)
-    images = X[:, None, None]
-    for tangent, limit in ((False, ConvNNGP), (True, ConvNTK)):
+    for tangent, limit in ((False, NNGP), (True, NTK)):
         mean = network.sample_kernels(X, 20, tangent=tangent, random_state=0).mean(axis=0)
-        exact = limit(2, filter_size=1, bias_variance=0.1)(images)
+        exact = limit(2, bias_variance=0.1)(X)
         np.testing.assert_allclose(mean, exact, rtol=0.05)
 
 

@@ -10,8 +10,8 @@ from likewise.testing.kernel import KernelConformance
 
 def tree(kernel, x, y):
     """(NNGP, NTK) by a recursion from the root down to the leaves."""
-    w, b, activation = kernel.weight_variance, kernel.bias_variance, kernel.activation
-    activation = resolve_activation(activation)
+    activation, b = resolve_activation(kernel.activation), kernel.bias_variance
+    w = kernel.weight_variance or activation.weight_variance
 
     def patch(row, p):
         part = row[p * kernel.patch : (p + 1) * kernel.patch]
@@ -61,8 +61,6 @@ class TestHierarchicalNNGP(KernelConformance):
 
 
 class TestHierarchicalNTK(TestHierarchicalNNGP):
-    tolerance32 = 2e-3  # angles near 0, of equal rows
-
     def make(self):
         return HierarchicalNTK(patch=2, fan_in=(2,))
 
@@ -111,5 +109,5 @@ def test_wrong_arguments_and_rows():
         HierarchicalNNGP(2, 2)
     with pytest.raises(InvalidType, match="normalize must be"):
         HierarchicalNNGP(2, normalize=1.0)
-    with pytest.raises(InvalidArgument, match="bias_variance must be at least 0"):
+    with pytest.raises(InvalidArgument, match="bias_variance must not be negative"):
         HierarchicalNNGP(2, bias_variance=-0.1)

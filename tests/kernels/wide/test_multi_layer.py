@@ -6,7 +6,7 @@ from scipy.stats import kstest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from likewise.errors import InvalidArgument, InvalidType, UnknownArgument
-from likewise.kernels import ConvNNGP, resolve_activation
+from likewise.kernels import NNGP, resolve_activation
 from likewise.kernels.wide import MultiLayerFeatures
 from likewise.kernels.wide.multi_layer import orthogonal_normal
 
@@ -16,17 +16,12 @@ def test_scikit_learn(estimator, check):
     check(estimator)
 
 
-def kernel(depth, activation, X, **variances):
-    """The NNGP of the same network: an image of one pixel has its row as channels."""
-    return ConvNNGP(depth, activation, filter_size=1, **variances)(X[:, None, None, :])
-
-
 @pytest.mark.parametrize("orthogonal", [False, True])
 @pytest.mark.parametrize("activation", ["relu", "erf"])
 def test_products_tend_to_the_kernel(activation, orthogonal):
     X = np.random.default_rng(0).standard_normal((6, 5))
     variances = {"weight_variance": 1.7, "bias_variance": 0.2}
-    exact, errors = kernel(2, activation, X, **variances), []
+    exact, errors = NNGP(2, activation, **variances)(X), []
     for width in (32, 512):
         phi = [
             MultiLayerFeatures(
@@ -42,7 +37,9 @@ def test_products_tend_to_the_kernel(activation, orthogonal):
 
 def test_the_layers_are_as_written():
     X = np.random.default_rng(1).standard_normal((4, 3))
-    model = MultiLayerFeatures((5, 7), "gelu", bias_variance=0.5, random_state=3).fit(X)
+    model = MultiLayerFeatures(
+        (5, 7), "gelu", weight_variance=2.0, bias_variance=0.5, random_state=3
+    ).fit(X)
     gelu, h = resolve_activation("gelu").function, X
     for W, v in zip(model.weights_, model.biases_, strict=True):
         z = [[(2 / len(W)) ** 0.5 * W[:, j] @ row + 0.5**0.5 * v[j] for j in range(W.shape[1])]
@@ -50,7 +47,9 @@ def test_the_layers_are_as_written():
         h = gelu(np.array(z))
     np.testing.assert_allclose(model.transform(X)[:, :-1], h * (2 / 7) ** 0.5)
     np.testing.assert_allclose(model.transform(X)[:, -1], 0.5**0.5)
-    again = MultiLayerFeatures((5, 7), "gelu", bias_variance=0.5, random_state=3).fit(X)
+    again = MultiLayerFeatures(
+        (5, 7), "gelu", weight_variance=2.0, bias_variance=0.5, random_state=3
+    ).fit(X)
     np.testing.assert_array_equal(again.transform(X), model.transform(X))
     assert model.transform(X.astype(np.float32)).dtype == np.float32
 

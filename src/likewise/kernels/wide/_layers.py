@@ -21,7 +21,8 @@ class Layers:
     Attributes:
         means: one a hidden layer, the first over the inputs. output: over all that the output
             looks at. activation, weight_variance, bias_variance: of every layer.
-        residual: every hidden layer but the first adds to what came into its activation.
+        residual: None, or what the branch of every hidden layer but the first is multiplied by
+            before it is added to what came into its activation.
         tangent: whether the output is the neural tangent kernel.
     """
 
@@ -30,7 +31,7 @@ class Layers:
     activation: Activation
     weight_variance: float
     bias_variance: float
-    residual: bool
+    residual: float | None
     tangent: bool
 
     def variances(self, inputs: FloatArray, means: Sequence[Mean]) -> list[FloatArray]:
@@ -40,9 +41,11 @@ class Layers:
         """
         out = [self._affine(means[0](inputs))]
         for mean in means[1:]:
-            after = np.array(self.activation.dual_at(out[-1]), dtype=inputs.dtype)
-            step = self._affine(mean(after))
-            out.append(out[-1] + step if self.residual else step)
+            after = np.array(self.activation.dual_at(out[-1]))
+            if self.residual is None:
+                out.append(self._affine(mean(after)))
+            else:
+                out.append(out[-1] + self.residual**2 * self._affine(mean(after)))
         return out
 
     def through(
@@ -56,32 +59,41 @@ class Layers:
         ``q`` and ``r`` are the variances of both, shaped to go with ``inputs``; no r is for the
         diagonal: a row with itself at equal positions.
         """
-        dtype, activation, w = inputs.dtype, self.activation, self.weight_variance
         covariance = tangent = self._affine(self.means[0](inputs))
         above = [*self.means[1:], self.output]
         for layer, mean in enumerate(above):
-            dual: FloatArray
-            if r is None:
-                dual = activation.dual_at(q[layer])
-            else:
-                dual = activation.dual(q[layer], r[layer], covariance)
             last = layer == len(above) - 1
-            step = self._affine(mean(np.array(dual, dtype=dtype)), bias=not last)
-            skip = self.residual and not last
+            dual, slope = self._duals(q[layer], None if r is None else r[layer], covariance)
+            step = self._affine(mean(dual), bias=not last)
             if self.tangent:
-                if r is None:
-                    slope = activation.derivative_dual_at(q[layer])
-                else:
-                    slope = activation.derivative_dual(q[layer], r[layer], covariance)
-                below = mean(slope.astype(dtype, copy=False) * tangent)
-                below *= dtype.type(w)
+                slope *= tangent
+                below = mean(slope)
+                below *= self.weight_variance
                 below += step
-                tangent = tangent + below if skip else below
-            covariance = covariance + step if skip else step
+            if self.residual is None or last:
+                covariance, tangent = step, below if self.tangent else step
+            else:
+                branch = self.residual**2
+                if self.tangent:
+                    tangent = tangent + branch * below
+                covariance = covariance + branch * step
         return tangent if self.tangent else covariance
 
+    def _duals(
+        self, q: FloatArray, r: FloatArray | None, covariance: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Those of the activation and, where it is needed, of its derivative."""
+        if r is not None and self.tangent:
+            return self.activation.dual_and_derivative(q, r, covariance)
+        if r is not None:
+            dual = self.activation.dual(q, r, covariance)
+            return dual, dual
+        dual = self.activation.dual_at(q)
+        slope = self.activation.derivative_dual_at(q) if self.tangent else dual
+        return np.array(dual), np.array(slope)
+
     def _affine(self, array: FloatArray, *, bias: bool = True) -> FloatArray:
-        array *= array.dtype.type(self.weight_variance)
+        array *= self.weight_variance
         if bias:
-            array += array.dtype.type(self.bias_variance)
+            array += self.bias_variance
         return array

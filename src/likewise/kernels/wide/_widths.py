@@ -18,7 +18,8 @@ def check_network(widths: Any, weight_variance: Any, bias_variance: Any) -> list
         raise InvalidType(f"widths must be a sequence of integers; got {widths!r:.60}")
     if not len(widths):
         raise InvalidArgument("widths: at least one hidden layer is needed; got none")
-    check_positive("weight_variance", weight_variance)
+    if weight_variance is not None:
+        check_positive("weight_variance", weight_variance)
     if check_number("bias_variance", bias_variance) < 0:
         raise InvalidArgument(f"bias_variance must be at least 0; got {bias_variance!r}")
     return [check_count(f"widths[{at}]", width) for at, width in enumerate(widths)]

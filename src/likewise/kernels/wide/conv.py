@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
 from likewise._arguments import check_count, check_number, suggest_arguments
-from likewise.errors import InvalidArgument, InvalidType
+from likewise.errors import InvalidArgument
 from likewise.kernels._rows import FloatArray, as_rows
 from likewise.kernels._tiles import KernelPlan
-from likewise.kernels.base import Kernel
 from likewise.kernels.parameters import Bounds
 from likewise.kernels.wide._layers import Layers
 from likewise.kernels.wide._patches import PADDINGS, Overlap, Patches
-from likewise.kernels.wide.activations import Activation, resolve_activation
-
-#: Numbers in one array of a tile: 2 MB of float64.
-TILE_NUMBERS = 2**18
+from likewise.kernels.wide._wide_kernel import WideKernel
+from likewise.kernels.wide.activations import Activation
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,25 +35,21 @@ class ImagePlan(KernelPlan):
         return f"{KernelPlan.__str__(self)}, {pairs}"
 
 
-class _Convolutional(Kernel):
+class _Convolutional(WideKernel):
     """What both share: the covariances of all layers, position by position."""
-
-    tangent: ClassVar[bool]
-    BOUNDS: ClassVar[Mapping[str, Bounds]] = {"weight_variance": (1e-5, 1e5)}
-    temporaries = 7
 
     @suggest_arguments
     def __init__(
         self,
         depth: int = 1,
-        activation: str | Activation = "relu",
+        activation: str | Activation | Callable[..., Any] = "relu",
         *,
         filter_size: int = 3,
         padding: str = "same",
         pooling: str | None = None,
-        residual: bool = False,
-        weight_variance: float = 2.0,
+        weight_variance: float | None = None,
         bias_variance: float = 0.0,
+        residual: float | None = None,
         bounds: Mapping[str, Bounds] | None = None,
     ) -> None:
         self.depth = depth
@@ -73,7 +66,6 @@ class _Convolutional(Kernel):
     def _check_parameters(self) -> None:
         super()._check_parameters()
         check_count("depth", self.depth)
-        resolve_activation(self.activation)
         size = check_count("filter_size", self.filter_size)
         if self.padding not in PADDINGS:
             raise InvalidArgument(
@@ -86,15 +78,15 @@ class _Convolutional(Kernel):
             )
         if self.pooling not in (None, "average"):
             raise InvalidArgument(f'pooling must be None or "average"; got {self.pooling!r}')
-        if not isinstance(self.residual, (bool, np.bool_)):
-            raise InvalidType(f"residual must be True or False; got {self.residual!r}")
-        if self.residual and self.padding == "valid":
+        if self.residual is None:
+            return
+        if check_number("residual", self.residual) <= 0:
+            raise InvalidArgument(f"residual must be positive, or None; got {self.residual!r}")
+        if self.padding == "valid":
             raise InvalidArgument(
-                'residual=True adds layers of equal shape; padding="valid" makes them smaller; '
+                'residual adds layers of equal shape; padding="valid" makes them smaller; '
                 'use "same" or "circular"'
             )
-        if check_number("bias_variance", self.bias_variance) < 0:
-            raise InvalidArgument(f"bias_variance must be at least 0; got {self.bias_variance!r}")
 
     # -- rows and plans -------------------------------------------------------------
 
@@ -104,15 +96,10 @@ class _Convolutional(Kernel):
     def _positions(self, rows: FloatArray) -> int:
         return int(rows.shape[1] * rows.shape[2])
 
-    def _tile(self, rows: FloatArray) -> int:
-        return min(256, max(1, int((TILE_NUMBERS / self._positions(rows)) ** 0.5)))
-
     def _plan(self, rows: FloatArray, columns: FloatArray | None, workers: int) -> ImagePlan:
         plan, each = super()._plan(rows, columns, workers), self._positions(rows)
-        kept = rows.dtype.itemsize * plan.rows * plan.columns
-        under_way = (plan.bytes - kept) * each
         pairs = each * each if self.pooling else each
-        return ImagePlan(plan.rows, plan.columns, plan.tile, kept + under_way, None, pairs)
+        return ImagePlan(plan.rows, plan.columns, plan.tile, plan.bytes, None, pairs)
 
     # -- the recursion --------------------------------------------------------------
 
@@ -128,10 +115,12 @@ class _Convolutional(Kernel):
         With pooling, every pair of positions counts. An offset moves both, so that pairs at one
         distance make a recursion of their own, on the part where the images then overlap.
         """
+        kind, axes = X.dtype, (1, 2)
+        # In float64 whatever comes: each layer magnifies the roundings of correlations near 1.
+        X, Y = X.astype(np.float64, copy=False), Y.astype(np.float64, copy=False)
         layers, q, r = self._layers(X), self._variances(X), self._variances(Y)
-        axes = (1, 2)
         overlaps = self._patches.overlaps(X.shape[1:3]) if self.pooling else [Overlap(0, 0)]
-        total: FloatArray = np.zeros((len(X), len(Y)) if pairs else len(X), dtype=X.dtype)
+        total: FloatArray = np.zeros((len(X), len(Y)) if pairs else len(X))
         for overlap in overlaps:
             one, two = overlap.first(X, axes), overlap.second(Y, axes)
             here = [overlap.first(v, axes) for v in q]
@@ -145,11 +134,12 @@ class _Convolutional(Kernel):
             else:
                 products = np.einsum("ihwc,ihwc->ihw", one, two)
                 there = None if overlap.down == overlap.right == 0 else there
-            total += layers.through(products / X.dtype.type(X.shape[3]), here, there)
-        return total + X.dtype.type(self.bias_variance)
+            total += layers.through(products / X.shape[3], here, there)
+        total += float(self.bias_variance)
+        return total.astype(kind, copy=False)
 
     def _variances(self, X: FloatArray) -> list[FloatArray]:
-        squares = np.einsum("ihwc,ihwc->ihw", X, X) / X.dtype.type(X.shape[3])
+        squares = np.einsum("ihwc,ihwc->ihw", X, X) / X.shape[3]
         layers = self._layers(X)
         return layers.variances(squares, layers.means)
 
@@ -157,16 +147,11 @@ class _Convolutional(Kernel):
         shape = X.shape[1], X.shape[2]
         for _ in range(self.depth):
             shape = self._patches.positions(shape)
-        last = shape[0] * shape[1]
-        share = X.dtype.type(last * last if self.pooling else last)
-        return Layers(
-            means=[self._patches.mean] * self.depth,
-            output=lambda array: np.asarray(array.sum(axis=(-2, -1)) / share),
-            activation=resolve_activation(self.activation),
-            weight_variance=float(self.weight_variance),
-            bias_variance=float(self.bias_variance),
-            residual=self.residual,
-            tangent=self.tangent,
+        share = (shape[0] * shape[1]) ** (2 if self.pooling else 1)
+        return self._network(
+            [self._patches.mean] * self.depth,
+            lambda array: np.asarray(array.sum(axis=(-2, -1)) / share),
+            self.residual,
         )
 
     @property
@@ -198,8 +183,10 @@ class ConvNNGP(_Convolutional):
             is smaller).
         pooling: None, or ``"average"`` over all positions, which makes the kernel blind to where
             something is.
-        residual: each convolution but the first adds to what came into its activation.
-        weight_variance: w. bias_variance: b. bounds: see `Kernel`.
+        weight_variance: w; None keeps variances of 1: ``1 / E[f(z)^2]``, which is 2 for ReLU.
+        bias_variance: b.
+        residual: None, or a number c: of every convolution but the first, c times its answer is
+            added to what came into its activation. bounds: see `Kernel`.
 
     Raises:
         DimensionMismatch: rows are no images, or smaller than the patches. OverLimit: as `Kernel`.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -55,7 +55,8 @@ class FiniteWidth:
     Args:
         widths: units of each hidden layer.
         activation: a name or an `Activation`, smooth but for a kink at 0.
-        weight_variance: w. bias_variance: of biases.
+        weight_variance: w; None keeps variances of 1: ``1 / E[s(z)^2]``, which is 2 for ReLU.
+        bias_variance: of biases.
 
     Source: S. Yaida, "Non-Gaussian processes and neural networks at finite widths", MSML 2020;
     D. Roberts, S. Yaida and B. Hanin, "The Principles of Deep Learning Theory", 2022.
@@ -70,14 +71,15 @@ class FiniteWidth:
     def __init__(
         self,
         widths: Sequence[int],
-        activation: str | Activation = "relu",
+        activation: str | Activation | Callable[..., Any] = "relu",
         *,
-        weight_variance: float = 2.0,
+        weight_variance: float | None = None,
         bias_variance: float = 0.0,
     ) -> None:
         self.widths = check_network(widths, weight_variance, bias_variance)
         self.activation = resolve_activation(activation)
-        self.weight_variance = float(weight_variance)
+        usual = self.activation.weight_variance
+        self.weight_variance = float(usual if weight_variance is None else weight_variance)
         self.bias_variance = float(bias_variance)
 
     # -- to first order -------------------------------------------------------------

@@ -2,40 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import prod
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
-from likewise._arguments import check_count, check_number, suggest_arguments
-from likewise.errors import DimensionMismatch, InvalidArgument, InvalidType, InvalidVector
+from likewise._arguments import check_count, suggest_arguments
+from likewise.errors import DimensionMismatch, InvalidType, InvalidVector
 from likewise.kernels._rows import FloatArray, as_rows
-from likewise.kernels.base import Kernel
 from likewise.kernels.parameters import Bounds
 from likewise.kernels.wide._layers import Layers, Mean
-from likewise.kernels.wide.activations import Activation, resolve_activation
-
-#: Numbers in one array of a tile: 2 MB of float64.
-TILE_NUMBERS = 2**18
+from likewise.kernels.wide._wide_kernel import WideKernel
+from likewise.kernels.wide.activations import Activation
 
 
-class _Hierarchical(Kernel):
+class _Hierarchical(WideKernel):
     """What both share: the tree of patches."""
-
-    tangent: ClassVar[bool]
-    BOUNDS: ClassVar[Mapping[str, Bounds]] = {"weight_variance": (1e-5, 1e5)}
-    temporaries = 6
 
     @suggest_arguments
     def __init__(
         self,
         patch: int = 2,
         fan_in: Sequence[int] = (),
-        activation: str | Activation = "relu",
+        activation: str | Activation | Callable[..., Any] = "relu",
         *,
         normalize: bool = True,
-        weight_variance: float = 2.0,
+        weight_variance: float | None = None,
         bias_variance: float = 0.0,
         bounds: Mapping[str, Bounds] | None = None,
     ) -> None:
@@ -57,11 +50,8 @@ class _Hierarchical(Kernel):
             raise InvalidType(f"fan_in must be a sequence of integers; got {self.fan_in!r:.60}")
         for at, children in enumerate(self.fan_in):
             check_count(f"fan_in[{at}]", children)
-        resolve_activation(self.activation)
         if not isinstance(self.normalize, (bool, np.bool_)):
             raise InvalidType(f"normalize must be True or False; got {self.normalize!r}")
-        if check_number("bias_variance", self.bias_variance) < 0:
-            raise InvalidArgument(f"bias_variance must be at least 0; got {self.bias_variance!r}")
 
     def _as_rows(self, values: Any, what: str) -> FloatArray:
         rows = as_rows(values, what)
@@ -84,55 +74,38 @@ class _Hierarchical(Kernel):
                 )
         return rows
 
-    def _tile(self, rows: FloatArray) -> int:
-        leaves = rows.shape[1] // self.patch
-        return min(256, max(1, int((TILE_NUMBERS / leaves) ** 0.5)))
-
-    def _plan(self, rows: FloatArray, columns: FloatArray | None, workers: int) -> Any:
-        from dataclasses import replace
-
-        plan = super()._plan(rows, columns, workers)
-        kept = rows.dtype.itemsize * plan.rows * plan.columns
-        return replace(plan, bytes=kept + (plan.bytes - kept) * (rows.shape[1] // self.patch))
+    def _positions(self, rows: FloatArray) -> int:
+        return int(rows.shape[1] // self.patch)
 
     def _entries(self, X: FloatArray, Y: FloatArray) -> FloatArray:
-        layers, X, Y = self._layers(), self._leaves(X), self._leaves(Y)
-        q = [v[:, None] for v in self._variances(layers, X)]
-        r = [v[None] for v in self._variances(layers, Y)]
-        products = np.einsum("ipc,jpc->ijp", X, Y)
-        products /= products.dtype.type(self.patch)
-        return layers.through(products, q, r) + X.dtype.type(self.bias_variance)
+        layers, one, two = self._layers(), self._leaves(X), self._leaves(Y)
+        q = [v[:, None] for v in layers.variances(self._squares(one), layers.means)]
+        r = [v[None] for v in layers.variances(self._squares(two), layers.means)]
+        products = np.einsum("ipc,jpc->ijp", one, two) / self.patch
+        out = layers.through(products, q, r)
+        out += float(self.bias_variance)
+        return out.astype(X.dtype, copy=False)
 
     def _diagonal(self, X: FloatArray) -> FloatArray:
-        layers, X = self._layers(), self._leaves(X)
-        out = layers.through(self._squares(X), self._variances(layers, X), None)
-        return out + X.dtype.type(self.bias_variance)
+        layers, squares = self._layers(), self._squares(self._leaves(X))
+        out = layers.through(squares, layers.variances(squares, layers.means), None)
+        out += float(self.bias_variance)
+        return out.astype(X.dtype, copy=False)
 
     def _leaves(self, X: FloatArray) -> FloatArray:
-        """Patches as (n, leaves, patch); normalised ones have a mean square of 1."""
-        leaves = X.reshape(len(X), X.shape[1] // self.patch, self.patch)
+        """Patches as (n, leaves, patch), in float64; normalised ones have a mean square of 1."""
+        leaves = X.reshape(len(X), self._positions(X), self.patch).astype(np.float64)
         if self.normalize:
-            lengths = np.linalg.norm(leaves, axis=2, keepdims=True)
-            leaves = leaves / lengths * leaves.dtype.type(self.patch**0.5)
+            leaves *= self.patch**0.5 / np.linalg.norm(leaves, axis=2, keepdims=True)
         return leaves
 
     def _squares(self, leaves: FloatArray) -> FloatArray:
-        squares: FloatArray = np.vecdot(leaves, leaves) / leaves.dtype.type(self.patch)
+        squares: FloatArray = np.vecdot(leaves, leaves) / self.patch
         return squares
 
-    def _variances(self, layers: Layers, leaves: FloatArray) -> list[FloatArray]:
-        return layers.variances(self._squares(leaves), layers.means)
-
     def _layers(self) -> Layers:
-        return Layers(
-            means=[np.copy, *(_mean_of(children) for children in self.fan_in)],
-            output=lambda array: np.asarray(array.mean(axis=-1)),
-            activation=resolve_activation(self.activation),
-            weight_variance=float(self.weight_variance),
-            bias_variance=float(self.bias_variance),
-            residual=False,
-            tangent=self.tangent,
-        )
+        means = [np.copy, *(_mean_of(children) for children in self.fan_in)]
+        return self._network(means, lambda array: np.asarray(array.mean(axis=-1)))
 
 
 def _mean_of(children: int) -> Mean:
@@ -163,7 +136,8 @@ class HierarchicalNNGP(_Hierarchical):
         activation: a name or an `Activation`.
         normalize: bring each patch to length ``sqrt(patch)``: rows are points on a product of
             spheres. With ReLU and w = 2, then k(x, x) = 2.
-        weight_variance: w. bias_variance: b. bounds: see `Kernel`.
+        weight_variance: w; None keeps variances of 1: ``1 / E[f(z)^2]``, which is 2 for ReLU.
+        bias_variance: b. bounds: see `Kernel`.
 
     Raises:
         DimensionMismatch: ``patch`` times all of ``fan_in`` does not divide the columns.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -32,7 +32,7 @@ class FiniteWidthRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     Args:
         widths: units of each hidden layer. activation: a name or an `Activation`.
         noise: variance of y around the network's output.
-        n_samples: M. weight_variance, bias_variance: of every layer.
+        n_samples: M. weight_variance, bias_variance: as of `MultiLayerFeatures`.
         random_state: an int makes the same networks.
 
     Attributes:
@@ -55,11 +55,11 @@ class FiniteWidthRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     def __init__(
         self,
         widths: Sequence[int] = (64, 64),
-        activation: str | Activation = "relu",
+        activation: str | Activation | Callable[..., Any] = "relu",
         *,
         noise: float = 0.01,
         n_samples: int = 32,
-        weight_variance: float = 2.0,
+        weight_variance: float | None = None,
         bias_variance: float = 0.0,
         random_state: int | None = None,
     ) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -35,7 +35,8 @@ class MultiLayerFeatures(
         activation: a name or an `Activation`.
         orthogonal: rows of a W at right angles, in blocks of as many as there are inputs. Each is
             normal as before, and they cover directions more evenly.
-        weight_variance: w. bias_variance: b, which adds the constant feature where it is not 0.
+        weight_variance: w; None keeps variances of 1: ``1 / E[f(z)^2]``, which is 2 for ReLU.
+        bias_variance: b, which adds the constant feature where it is not 0.
         random_state: an int makes the same layers.
 
     Attributes:
@@ -61,10 +62,10 @@ class MultiLayerFeatures(
     def __init__(
         self,
         widths: Sequence[int] = (512,),
-        activation: str | Activation = "relu",
+        activation: str | Activation | Callable[..., Any] = "relu",
         *,
         orthogonal: bool = False,
-        weight_variance: float = 2.0,
+        weight_variance: float | None = None,
         bias_variance: float = 0.0,
         random_state: int | None = None,
     ) -> None:
@@ -81,7 +82,7 @@ class MultiLayerFeatures(
         widths = check_network(self.widths, self.weight_variance, self.bias_variance)
         if not isinstance(self.orthogonal, (bool, np.bool_)):
             raise InvalidType(f"orthogonal must be True or False; got {self.orthogonal!r}")
-        resolve_activation(self.activation)
+        usual = resolve_activation(self.activation).weight_variance
         if self.random_state is not None:
             check_count("random_state", self.random_state, minimum=0)
         rng = np.random.default_rng(self.random_state)
@@ -89,6 +90,7 @@ class MultiLayerFeatures(
         below = [X.shape[1], *widths[:-1]]
         self.weights_ = [draw(rng, *shape) for shape in zip(below, widths, strict=True)]
         self.biases_ = [rng.standard_normal(width) for width in widths]
+        self._variance = float(usual if self.weight_variance is None else self.weight_variance)
         self._n_features_out = widths[-1] + bool(self.bias_variance)
         return self
 
@@ -98,10 +100,10 @@ class MultiLayerFeatures(
         X = validate_data(self, X, dtype=(np.float64, np.float32), reset=False)
         activation, h = resolve_activation(self.activation), X
         for weights, biases in zip(self.weights_, self.biases_, strict=True):
-            z = h @ (weights * (self.weight_variance / len(weights)) ** 0.5).astype(X.dtype)
+            z = h @ (weights * (self._variance / len(weights)) ** 0.5).astype(X.dtype)
             z += (biases * self.bias_variance**0.5).astype(X.dtype)
             h = np.asarray(activation.function(z), dtype=X.dtype)
-        out = h * X.dtype.type((self.weight_variance / h.shape[1]) ** 0.5)
+        out = h * X.dtype.type((self._variance / h.shape[1]) ** 0.5)
         if self.bias_variance:
             constant = np.full((len(out), 1), self.bias_variance**0.5, dtype=X.dtype)
             out = np.concatenate([out, constant], axis=1)
