@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from benchmarks import (
     cold_start,
+    convolutions,
     filtered_search,
     graph_search,
     index_families,
@@ -31,5 +32,6 @@ BENCHMARKS: dict[str, Benchmark] = {
         window_search.BENCHMARK,
         lexical_search.BENCHMARK,
         ntk.BENCHMARK,
+        convolutions.BENCHMARK,
     )
 }

@@ -68,7 +68,7 @@ class TestHierarchicalNTK(TestHierarchicalNNGP):
         return [
             HierarchicalNTK(2, (2, 2), "erf", bias_variance=0.2),
             HierarchicalNTK(4, (), weight_variance=1.5),
-            HierarchicalNTK(1, [8], normalize=False),
+            HierarchicalNTK(2, [4], normalize=False),
         ]
 
     def plain(self, kernel, x, y):

@@ -9,7 +9,7 @@ from likewise.errors import InvalidArgument, InvalidType
 from likewise.kernels.wide import FiniteWidthRegressor
 
 
-@parametrize_with_checks([FiniteWidthRegressor((8, 8), n_samples=4, random_state=0)])
+@parametrize_with_checks([FiniteWidthRegressor((64,), n_samples=4, random_state=0)])
 def test_scikit_learn(estimator, check):
     check(estimator)
 
