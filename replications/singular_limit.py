@@ -48,13 +48,13 @@ def draw(n: int, rng: np.random.Generator) -> tuple[Rows, Labels]:
 def run(setting: Setting) -> Outcome:
     rng = np.random.default_rng([setting.random_state, 22])
     sizes = (100, 400) if setting.quick else (200, 800, 3200, 12800)
-    tests = 200 if setting.quick else 800
+    tests = 100 if setting.quick else 800
     Q, wanted = draw(tests, rng)
     lines = []
     for n in sizes:
         lines.append(measured(n, Q, wanted, rng))
         setting.progress.step(len(lines), len(sizes) + 1, f"n = {n:,}")
-    agree = agreement(60 if setting.quick else FEW, Q[:200], rng)
+    agree = agreement(20 if setting.quick else FEW, Q[: 10 if setting.quick else 200], rng)
     setting.progress.step(len(sizes) + 1, len(sizes) + 1, "finite depth")
     return judged(lines, agree)
 

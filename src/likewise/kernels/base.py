@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -144,7 +145,7 @@ class Kernel(Parametrised, ABC):
         self._entries(some, beside)
         each = (perf_counter() - started) / (len(some) * len(beside))
         pairs = plan.rows * plan.columns / (2 if columns is None else 1)
-        return KernelPlan(*_of(plan), seconds=each * pairs / workers)
+        return replace(plan, seconds=each * pairs / workers)
 
     def gradient(self, X: Any) -> Float64Array:
         """The derivatives of ``k(X)`` by each number of `theta`, as (n, n, len(theta)).
@@ -239,10 +240,6 @@ class Kernel(Parametrised, ABC):
 
 def _is_row(values: Any) -> bool:
     return values is not None and np.ndim(values) == 1 and np.size(values) > 0
-
-
-def _of(plan: KernelPlan) -> tuple[int, int, int, int]:
-    return plan.rows, plan.columns, plan.tile, plan.bytes
 
 
 def check_kernel(kernel: Any, what: str = "kernel") -> Kernel:

@@ -186,6 +186,15 @@ def test_pooling_does_not_see_where_something_is():
     assert abs(plain(image, other) - plain(moved, other)) > 1e-3
 
 
+def test_the_plan_counts_pairs_of_positions():
+    X = np.zeros((3, 5, 4, 2))
+    for pooling, positions in ((None, 20), ("average", 400)):
+        for timed in (False, True):
+            plan = ConvNNGP(pooling=pooling).plan(X, timed=timed)
+            assert plan.positions == positions
+            assert f"{positions:,} pairs of positions an entry" in str(plan)
+
+
 def test_wrong_arguments():
     for wrong, match in (
         ({"padding": "reflect"}, "padding must be one of same, valid, circular"),
