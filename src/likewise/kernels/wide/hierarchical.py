@@ -104,7 +104,7 @@ class _Hierarchical(WideKernel):
         return squares
 
     def _layers(self) -> Layers:
-        means = [np.copy, *(_mean_of(children) for children in self.fan_in)]
+        means: list[Mean] = [np.array, *(_mean_of(children) for children in self.fan_in)]
         return self._network(means, lambda array: np.asarray(array.mean(axis=-1)))
 
 
