@@ -22,6 +22,7 @@ Labels = npt.NDArray[np.int64]
 ROWS, OUTER, INNER = 300, 4, 3
 DEPTHS, BIAS = (1, 2, 4), 0.1
 COSTS = tuple(10.0 ** np.arange(-2, 5))
+TREES = 200
 RIDGES = tuple(10.0 ** np.arange(-4, 3))
 ADBENCH = ("18_Ionosphere", "29_Pima", "4_breastw", "7_Cardiotocography", "30_satellite")
 BUNDLED = ("iris", "wine", "breast_cancer", "digits")
@@ -40,11 +41,13 @@ class Labelled:
 
 def run(setting: Setting) -> Outcome:
     sets = [generated(setting)] if setting.quick else list(read(setting.data, setting.random_state))
-    names = list(METHODS)
+    chosen = methods(5 if setting.quick else TREES)
+    folds = 2 if setting.quick else OUTER
+    names = list(chosen)
     accuracy = np.zeros((len(sets), len(names)))
     for at, data in enumerate(sets):
         for column, name in enumerate(names):
-            accuracy[at, column] = nested(data, METHODS[name], setting.random_state)
+            accuracy[at, column] = nested(data, chosen[name], folds, setting.random_state)
         setting.progress.step(at + 1, len(sets), data.name)
     return judged(sets, names, accuracy)
 
@@ -55,8 +58,8 @@ def run(setting: Setting) -> Outcome:
 def generated(setting: Setting) -> Labelled:
     """Two rings."""
     rng = np.random.default_rng(setting.random_state)
-    y = np.arange(48) % 2
-    directions = rng.standard_normal((48, 2))
+    y = np.arange(80) % 2
+    directions = rng.standard_normal((80, 2))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
     return _labelled("rings", directions * (1 + y)[:, None], y, rng)
 
@@ -163,13 +166,16 @@ def _of_sklearn(make: Callable[[int], list[Any]]) -> Method:
     return Method(lambda X, seed: [(X, predict_with(machine)) for machine in make(seed)])
 
 
-def _forests(seed: int) -> list[Any]:
-    from sklearn.ensemble import RandomForestClassifier
+def _forests(trees: int) -> Callable[[int], list[Any]]:
+    def make(seed: int) -> list[Any]:
+        from sklearn.ensemble import RandomForestClassifier
 
-    return [
-        RandomForestClassifier(200, max_features=share, random_state=seed)
-        for share in ("sqrt", 0.5)
-    ]
+        return [
+            RandomForestClassifier(trees, max_features=share, random_state=seed)
+            for share in ("sqrt", 0.5)
+        ]
+
+    return make
 
 
 def _machines(seed: int) -> list[Any]:
@@ -190,33 +196,35 @@ def _nearest(seed: int) -> list[Any]:
     return [KNeighborsClassifier(k) for k in (1, 3, 5, 9, 15, 25)]
 
 
-METHODS: dict[str, Method] = {
-    "NTK SVM": _of_kernel(NTK, _svm, COSTS),
-    "NNGP SVM": _of_kernel(NNGP, _svm, COSTS),
-    "NTK ridge": _of_kernel(NTK, _ridge, RIDGES),
-    "NNGP ridge": _of_kernel(NNGP, _ridge, RIDGES),
-    "RBF SVM": _of_sklearn(_machines),
-    "forest": _of_sklearn(_forests),
-    "logistic": _of_sklearn(_logistic),
-    "kNN": _of_sklearn(_nearest),
-}
+def methods(trees: int) -> dict[str, Method]:
+    """What is compared, by name."""
+    return {
+        "NTK SVM": _of_kernel(NTK, _svm, COSTS),
+        "NNGP SVM": _of_kernel(NNGP, _svm, COSTS),
+        "NTK ridge": _of_kernel(NTK, _ridge, RIDGES),
+        "NNGP ridge": _of_kernel(NNGP, _ridge, RIDGES),
+        "RBF SVM": _of_sklearn(_machines),
+        "forest": _of_sklearn(_forests(trees)),
+        "logistic": _of_sklearn(_logistic),
+        "kNN": _of_sklearn(_nearest),
+    }
 
 
-def nested(data: Labelled, method: Method, seed: int) -> float:
+def nested(data: Labelled, method: Method, folds: int, seed: int) -> float:
     """Accuracy where the inner folds choose of the grid, without seeing the outer test fold."""
     from sklearn.model_selection import StratifiedKFold
 
     choices, right = method.grid(data.X, seed), 0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of classes with fewer rows than folds
-        outer = list(StratifiedKFold(OUTER, shuffle=True, random_state=seed).split(data.X, data.y))
-        for train, test in outer:
+        outer = StratifiedKFold(folds, shuffle=True, random_state=seed)
+        for train, test in outer.split(data.X, data.y):
             inner = StratifiedKFold(INNER, shuffle=True, random_state=seed)
-            folds = list(inner.split(data.X[train], data.y[train]))
+            parts = list(inner.split(data.X[train], data.y[train]))
             scores = [
                 sum(
                     (predict(of, data.y, train[a], train[b]) == data.y[train[b]]).sum()
-                    for a, b in folds
+                    for a, b in parts
                 )
                 for of, predict in choices
             ]

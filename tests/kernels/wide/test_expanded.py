@@ -114,6 +114,18 @@ def test_a_function_resolves_to_its_expansion():
     assert again.dual(1.0, 1.0, 0.5) == found.dual(1.0, 1.0, 0.5)
 
 
+def test_a_function_that_cannot_be_hashed():
+    class Odd:
+        __hash__ = None
+
+        def __call__(self, u):
+            return np.sin(u)
+
+    assert resolve_activation(Odd()).dual(1.0, 1.0, 0.5) == pytest.approx(
+        float(ACTIVATIONS["sin"].dual(1.0, 1.0, 0.5)), rel=1e-12
+    )
+
+
 def test_functions_without_a_dual_are_refused():
     with pytest.raises(InvalidArgument, match=r"E\[s\(u\)\^2\] is infinite"):
         Expanded(lambda u: np.exp(u * u)).dual(1.0, 1.0, 0.5)

@@ -109,5 +109,6 @@ def correlation(q: FloatArray, r: FloatArray, c: FloatArray) -> FloatArray:
     """``c / sqrt(q r)``, within -1 and 1; 0 where a variance is 0."""
     least = np.finfo(q.dtype).tiny
     roots = (1 / np.sqrt(np.maximum(q, least)), 1 / np.sqrt(np.maximum(r, least)))
-    rho: FloatArray = np.clip(c * roots[0] * roots[1], -1, 1)
+    rho = np.asarray(c * roots[0] * roots[1])
+    np.clip(rho, -1, 1, out=rho)
     return rho

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any
@@ -119,7 +119,7 @@ def resolve_activation(activation: str | Activation | Callable[..., Any]) -> Act
             )
         return found
     if callable(activation):
-        return _expanded(activation)
+        return (_expanded if isinstance(activation, Hashable) else Expanded)(activation)
     raise InvalidType(
         f"activation must be a name, an Activation or a function; got {activation!r:.60}"
     )
