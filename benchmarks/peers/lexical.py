@@ -1,4 +1,4 @@
-"""Lexical search behind one protocol: Likewise, bm25s, rank_bm25 and tantivy, one thread each.
+"""Lexical search behind one protocol: Likewise, bm25s, rank_bm25 and tantivy.
 
 All rank by BM25 with k1 1.2 and b 0.75, after stemming by Snowball and without 33 stop words;
 tantivy has words and stems of its own.
@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib.util import find_spec
+from itertools import pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
 from likewise.encode.terms import STOP_WORDS, Terms
@@ -31,11 +34,14 @@ class Lexical(Protocol):
     def search(self, query: Any, k: int) -> list[int]:
         """The best rows of one prepared query."""
 
-    def search_all(self, queries: list[Any], k: int) -> list[list[int]]:
-        """Those of all."""
+    def search_all(self, queries: list[Any], k: int, threads: int = 1) -> list[list[int]]:
+        """Those of all; engines without threads of their own ignore ``threads``."""
 
     def add(self, text: str) -> None:
         """Make one more text findable, by whatever it takes."""
+
+    def drop(self) -> None:
+        """Make the first text no longer findable, by whatever it takes."""
 
 
 class Likewise:
@@ -46,6 +52,7 @@ class Likewise:
     def fit(self, texts: Sequence[str]) -> None:
         self._terms = Terms("english")
         self._index = Sparse("lucene", k1=K1, b=B).fit(self._terms.encode(texts))
+        self._threaded: dict[int, Sparse] = {1: self._index}
 
     def prepare(self, queries: Sequence[str]) -> list[Any]:
         return self._terms.encode(queries)
@@ -53,11 +60,21 @@ class Likewise:
     def search(self, query: Any, k: int) -> list[int]:
         return self._index.search(query, k).flat_ids.tolist()
 
-    def search_all(self, queries: list[Any], k: int) -> list[list[int]]:
-        return [row.ids.tolist() for row in self._index.search(queries, k)]
+    def search_all(self, queries: list[Any], k: int, threads: int = 1) -> list[list[int]]:
+        if threads not in self._threaded:  # threads are a matter of the index, not of a search
+            with TemporaryDirectory() as folder:
+                path = Path(folder) / "index"
+                self._index.save(path)
+                self._threaded[threads] = Sparse.load(path, n_jobs=threads)
+        found = self._threaded[threads].search(queries, k)
+        ids, ends = found.flat_ids.tolist(), found.offsets.tolist()
+        return [ids[start:stop] for start, stop in pairwise(ends)]
 
     def add(self, text: str) -> None:
         self._index.add([self._terms.encode_query(text)])
+
+    def drop(self) -> None:
+        self._index.delete([0])
 
 
 class Bm25s:
@@ -87,12 +104,15 @@ class Bm25s:
     def search(self, query: Any, k: int) -> list[int]:
         return self.search_all([query], k)[0]
 
-    def search_all(self, queries: list[Any], k: int) -> list[list[int]]:
-        found, _ = self._index.retrieve(queries, k=k, show_progress=False, n_threads=1)
-        return [[int(i) for i in row] for row in found]
+    def search_all(self, queries: list[Any], k: int, threads: int = 1) -> list[list[int]]:
+        found, _ = self._index.retrieve(queries, k=k, show_progress=False, n_threads=threads)
+        return found.tolist()
 
     def add(self, text: str) -> None:
         self.fit([*self._texts, text])
+
+    def drop(self) -> None:
+        self.fit(self._texts[1:])
 
 
 class RankBm25:
@@ -115,11 +135,14 @@ class RankBm25:
     def search(self, query: Any, k: int) -> list[int]:
         return self._index.get_scores(query).argsort()[::-1][:k].tolist()
 
-    def search_all(self, queries: list[Any], k: int) -> list[list[int]]:
+    def search_all(self, queries: list[Any], k: int, threads: int = 1) -> list[list[int]]:
         return [self.search(query, k) for query in queries]
 
     def add(self, text: str) -> None:
         self.fit([*self._texts, text])
+
+    def drop(self) -> None:
+        self.fit(self._texts[1:])
 
 
 class Tantivy:
@@ -132,7 +155,7 @@ class Tantivy:
 
         builder = tantivy.SchemaBuilder()
         builder.add_text_field("text", tokenizer_name="en_stem")
-        builder.add_unsigned_field("row", stored=True)
+        builder.add_integer_field("row", stored=True, indexed=True)
         self._module = tantivy
         self._index = tantivy.Index(builder.build())
         self._count = 0
@@ -156,11 +179,18 @@ class Tantivy:
         hits = searcher.search(query, k, count=False).hits
         return [searcher.doc(address)["row"][0] for _, address in hits]
 
-    def search_all(self, queries: list[Any], k: int) -> list[list[int]]:
+    def search_all(self, queries: list[Any], k: int, threads: int = 1) -> list[list[int]]:
         return [self.search(query, k) for query in queries]
 
     def add(self, text: str) -> None:
         self._write([text])
+
+    def drop(self) -> None:
+        writer = self._index.writer(heap_size=200_000_000, num_threads=1)
+        writer.delete_documents("row", 0)
+        writer.commit()
+        writer.wait_merging_threads()
+        self._index.reload()
 
 
 ENGINES: tuple[type[Lexical], ...] = (Likewise, Bm25s, RankBm25, Tantivy)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import functools
 import inspect
 import numbers
-from collections.abc import Callable
-from difflib import get_close_matches
+from collections.abc import Callable, Iterable
+from difflib import SequenceMatcher, get_close_matches
+from itertools import takewhile
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
@@ -15,6 +16,7 @@ from likewise.errors import InvalidArgument, InvalidType, UnknownArgument
 
 P = ParamSpec("P")
 R = TypeVar("R")
+C = TypeVar("C", bound=type)
 
 # What users of other libraries type for our words.
 FOREIGN_NAMES = {
@@ -29,6 +31,7 @@ FOREIGN_NAMES = {
     "filters": "where",
     "query_filter": "where",
     "expr": "where",
+    "fusion": "fuse",
     "fields": "using",
     "field": "using",
     "max_distance": "radius",
@@ -75,14 +78,42 @@ def suggest_arguments(function: Callable[P, R]) -> Callable[P, R]:
     return checked
 
 
+def suggest_fields(cls: C) -> C:
+    """`suggest_arguments` for a dataclass: above its decorator."""
+    cls.__init__ = suggest_arguments(cls.__init__)  # type: ignore[misc]
+    return cls
+
+
 def unknown_argument(function: str, name: str, known: set[str]) -> UnknownArgument:
     """The error for keyword ``name``, with the nearest name that ``function`` takes."""
     guess = FOREIGN_NAMES.get(name)
     if guess not in known:
-        close = get_close_matches(name, known, n=1)
-        guess = close[0] if close else None
+        guess = nearest_name(name, known)
     hint = f"did you mean {guess!r}?" if guess else f"it takes {', '.join(sorted(known))}"
     return UnknownArgument(f"{function}() has no argument {name!r}; {hint}")
+
+
+def nearest_name(name: str, known: Iterable[str]) -> str | None:
+    """The one of ``known`` that ``name`` was probably meant to be; None where none is like it.
+
+    People who err in a name mostly begin it right: each letter of a common beginning counts a
+    tenth on top of difflib's ratio, up to four of them.
+
+    Example:
+        >>> nearest_name("fusion", {"using", "fuse", "k"}), nearest_name("xyz", {"using"})
+        ('fuse', None)
+    """
+    close = sorted(get_close_matches(name, list(known), n=5))
+    if not close:
+        return None
+
+    def likeness(other: str) -> float:
+        common = sum(
+            1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(name, other, strict=False))
+        )
+        return SequenceMatcher(None, name, other).ratio() + min(4, common) / 10
+
+    return max(close, key=likeness)
 
 
 def check_k(k: Any) -> int:

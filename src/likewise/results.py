@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 import numpy as np
@@ -155,6 +156,11 @@ class Neighbours(Sequence[Row]):
             i += queries
         start, stop = self.offsets[i], self.offsets[i + 1]
         return Row(self.flat_ids[start:stop], self.flat_distances[start:stop])
+
+    def __iter__(self) -> Iterator[Row]:
+        ends = self.offsets.tolist()  # quicker than an element of an array for each
+        for start, stop in pairwise(ends):
+            yield Row(self.flat_ids[start:stop], self.flat_distances[start:stop])
 
     @property
     def counts(self) -> IdArray:

@@ -346,7 +346,7 @@ def _offsets(counts: IdArray) -> IdArray:
 def _no_vectors(what: str, row: int, name: Callable[[int], str] | None) -> InvalidVector:
     return InvalidVector(
         f"{what}: {_name(row, name)} is a bag with no vectors, to which nothing can be compared; "
-        "leave the row out"
+        "give it at least one, or leave it out"
     )
 
 

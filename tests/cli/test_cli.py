@@ -28,7 +28,7 @@ from likewise.metrics import METRICS
 ROOT = Path(__file__).parents[2]
 COMMANDS = """
     demo create import search get delete info recall check repair compact snapshot restore export
-    warm
+    warm evaluate index-text
 """.split()  # noqa: SIM905
 
 
@@ -377,6 +377,10 @@ def test_search_in_a_pipe_is_one_line_a_hit(papers: Shell) -> None:
         (["--id", "1", "--where", "year >"], 2, ""),
         (["--id", "1", "--recall", "2"], 2, "recall"),
         (["--id", "1", "--using", "sparse"], 2, "dense"),
+        (["--id", "1", "--cutoff", "high"], 2, "--cutoff takes auto, or a probability"),
+        (["--id", "1", "--cutoff", "2"], 2, "for a score --min-score"),
+        (["--id", "1", "--cutoff", "auto", "--using", "lexical"], 2, "--cutoff says"),
+        (["--id", "1", "--cutoff", "auto"], 2, "100 rows at least"),
         (["--vector", "papers.jsonl"], 3, "not a .npy file"),
         (["--vector", "two.npy"], 3, "expected one vector"),
         (["--vector", "five.npy"], 3, "5"),
@@ -388,6 +392,86 @@ def test_search_errors(papers: Shell, words: list[str], code: int, says: str) ->
     assert papers("search", "c", *words, code=code) == ""
     assert says in papers.err
     assert papers.err.startswith("likewise: ")
+
+
+def test_a_search_that_is_cut_shows_probabilities_or_nothing(shell: Shell) -> None:
+    rng = np.random.default_rng(0)
+    rows = ({"id": i, "vector": row.tolist()} for i, row in enumerate(rng.normal(size=(200, 8))))
+    Path("rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    shell("create", "c", "--dim", 8)
+    shell("import", "c", "rows.jsonl")
+    everything = shell.json("search", "c", "--id", "7", "--cutoff", "0", "-k", 5)["hits"]
+    assert len(everything) == 5
+    assert all(0 <= hit["probability"] <= 1 for hit in everything)
+    line = shell("search", "c", "--id", "7", "--cutoff", "0", "-k", 5).splitlines()[0]
+    assert line.split("\t")[3] == f"{everything[0]['probability']:.3f}"
+    assert shell("search", "c", "--id", "7", "--cutoff", "0.9999") == ""
+    assert "nothing is close enough" in shell.err
+    assert "probability" not in shell.json("search", "c", "--id", "7")["hits"][0]
+
+
+# -- words and judgements -----------------------------------------------------------
+
+
+@pytest.fixture
+def judged(shell: Shell) -> Shell:
+    """A collection ``c`` of three texts, with files of queries, judgements and a run."""
+    texts = {"a": "mice sleep in the barn", "b": "the cat chases mice", "c": "markets fell"}
+    rows = [json.dumps({"id": id_, "text": text}) + "\n" for id_, text in texts.items()]
+    Path("texts.jsonl").write_text("".join(rows))
+    Path("queries.tsv").write_text("q1\ta sleeping mouse\nq2\tmarket\nq3\tnobody judged it\n")
+    Path("qrels.txt").write_text("q1 0 a 1\nq1 0 b 1\nq2 0 c 1\n")
+    Path("run.trec").write_text("q1 Q0 c 1 0.9 t\nq1 Q0 a 2 0.4 t\nq2 Q0 c 1 0.5 t\n")
+    shell("create", "c", "--encoder", "hashing")
+    shell("import", "c", "texts.jsonl")
+    return shell
+
+
+def test_index_text_keeps_terms_of_a_language(judged: Shell) -> None:
+    assert judged.json("index-text", "c") == {"language": "english", "rows": 3}
+    assert list(Path("c", "cache").glob("*.lexical"))
+    found = judged.json("search", "c", "a sleeping mouse", "--using", "lexical")["hits"]
+    assert [hit["id"] for hit in found] == ["a"]
+    judged("index-text", "c", "--language", "none")
+    assert "language none" in judged.err
+    assert judged("search", "c", "a sleeping mouse", "--using", "lexical") == ""  # no stems
+    judged("index-text", "c")
+    assert "language none" in judged.err  # left out, it stays
+    judged("index-text", "c", "--language", "klingon", code=2)
+    assert "german" in judged.err
+
+
+def test_evaluate_measures_a_collection_or_a_run(judged: Shell) -> None:
+    words = ["evaluate", "c", "queries.tsv", "qrels.txt", "--using", "lexical"]
+    metrics = ["--metrics", "recall@1, mrr", "--save-run", "out.trec"]
+    found = judged.json(*words, *metrics)
+    assert found["means"] == {"recall@1": 0.75, "mrr": 1.0}
+    assert (found["queries"], found["unjudged"], found["recall"]) == (2, ["q3"], 1.0)
+    again = judged.json("evaluate", "out.trec", "qrels.txt", "--metrics", "recall@1,mrr")
+    assert again["means"] == found["means"]
+    assert judged("evaluate", "run.trec", "qrels.txt", "--metrics", "mrr") == "mrr\t0.7500\n"
+    assert "mean of 2 judged queries" in judged.err
+    judged(*words, "-k", 1, "--metrics", "recall@1")
+    assert "1 not judged were left out; recall of the index 1.000" in judged.err
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (["c", "qrels.txt"], 2, "QUERIES and QRELS; got 1 file"),
+        (["run.trec", "queries.tsv", "qrels.txt"], 2, "QRELS alone"),
+        (["nowhere", "queries.tsv", "qrels.txt"], 3, "nowhere"),
+        (["c", "queries.tsv", "queries.tsv"], 3, "queries.tsv, line 1"),
+        (["c", "qrels.txt", "qrels.txt"], 3, "an id, a tab and a text"),
+        (["c", "queries.tsv", "qrels.txt", "--metrics", "ndgc@3"], 2, "ndgc@3"),
+        (["c", "queries.tsv", "qrels.txt", "-k", "2"], 2, "raise k"),
+        (["c", "queries.tsv", "qrels.txt", "--fuse", "rrf"], 2, "--fuse"),
+        (["run.trec", "qrels.txt", "--exact"], 2, "exact"),
+    ],
+)
+def test_evaluate_errors(judged: Shell, words: list[str], code: int, says: str) -> None:
+    assert judged("evaluate", *words, code=code) == ""
+    assert says in judged.err
 
 
 def test_get_takes_strings_first_then_integers(papers: Shell) -> None:

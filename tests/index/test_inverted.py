@@ -3,8 +3,15 @@
 import numpy as np
 import pytest
 
-from likewise.errors import InvalidArgument, InvalidType, UnknownMetric
-from likewise.index import CostModel, Exact, Inverted
+from likewise.errors import (
+    DimensionMismatch,
+    InvalidArgument,
+    InvalidType,
+    InvalidVector,
+    UnknownArgument,
+    UnknownMetric,
+)
+from likewise.index import CostModel, Exact, Hash, Inverted
 from likewise.testing.index import IndexConformance, distances, recall_of
 
 # A scan this dear makes codes pay even on little data.
@@ -146,3 +153,41 @@ def test_bad_arguments():
         Inverted(costs=3)
     with pytest.raises(UnknownMetric, match="manhattan"):
         Inverted("manhattan")
+
+
+# -- queries from elsewhere --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [Inverted, Hash])
+@pytest.mark.parametrize("metric", ["dot", "cosine"])
+def test_queries_of_users_are_measured_too(kind, metric, tmp_path):
+    """The curve is the worse of the two, and what it promises holds for both."""
+    rng = np.random.default_rng(1)
+    one, other = rng.standard_normal((2, 16)) * 4
+    X, Q = rows() + np.float32(one), rows(400, seed=1) + np.float32(other)
+    own = kind(metric, costs=DEAR).fit(X)
+    told = kind(metric, costs=DEAR).fit(X, queries=Q[:300])
+    assert told.curve.queries == own.curve.queries + 300
+    usual = [curve.recall_at(curve.efforts[-1], 10) for curve in (own.curve, told.curve)]
+    assert usual[1] <= usual[0] + 0.02
+    found = told.search(Q[300:], 10, recall=0.9)
+    assert recall_of(found, metric, Q[300:], X, np.ones(len(X), bool)) >= 0.88
+    same = kind(metric, costs=DEAR).fit(X, queries=Q[:300])
+    assert same.curve == told.curve
+    few = kind(metric, costs=DEAR).fit(X, queries=Q[:31])
+    assert few.curve == own.curve
+    told.add(rows(3000, seed=2) + np.float32(one))
+    assert told.curve.queries > 300  # measured again, with the same queries
+    told.save(tmp_path / "file")
+    assert kind.load(tmp_path / "file").curve == told.curve
+
+
+def test_wrong_queries(inverted):
+    X = rows()
+    with pytest.raises(DimensionMismatch, match="queries"):
+        inverted.fit(X, queries=X[:, :5])
+    with pytest.raises(InvalidVector, match="queries: row 1 has NaN"):
+        inverted.fit(X, queries=[X[0], X[0] * np.nan])
+    assert len(inverted) == 4000
+    with pytest.raises(UnknownArgument, match="did you mean 'queries'"):
+        inverted.fit(X, query=X)

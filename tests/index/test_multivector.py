@@ -40,6 +40,20 @@ class TestProposals(MultiVectorConformance):
         few = fitted.search(self.data(7, seed=1), 1, effort=2, where=np.arange(4))
         assert (few.info.strategy, few.info.recall) == ("muvera", 0.0)
 
+    def test_a_few_rows_that_fail_do_not_call_for_a_scan(self, fitted):
+        """Even where they are the nearest of all."""
+        shares = []
+        for query in self.data(40, seed=1):
+            nearest = fitted.search(query, 3, exact=True).ids[0]
+            mask = np.ones(self.bags, dtype=bool)
+            mask[nearest] = False
+            found = fitted.search(query, 5, recall=0.7, where=mask)
+            assert found.info.strategy == "muvera"
+            assert 0.7 <= found.info.recall < 1
+            truth = fitted.search(query, 5, exact=True, where=mask)
+            shares.append(len(set(found.ids[0]) & set(truth.ids[0])) / 5)
+        assert np.mean(shares) >= 0.7
+
 
 class TestExact(MultiVectorConformance):
     bags = 200

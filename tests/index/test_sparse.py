@@ -250,6 +250,24 @@ def test_equal_scores_come_by_position():
     assert index.search({"a": 2.0}, 2, where=range(500, 900)).ids.tolist() == [[500, 501]]
 
 
+def test_terms_of_no_weight_and_equal_scores_over_several_windows(loops):
+    # "all" is in every row, with an idf of 0; "a" and "b" score alike and share few rows.
+    rows = [{"all": 1} for _ in range(9_000)]
+    for row, term in [(i, "ab"[i // 30 % 2]) for i in range(0, 9_000, 30)]:
+        rows[row][term] = 1
+    index = Sparse("atire", b=0).fit(rows)
+    having = [row for row in range(9_000) if len(rows[row]) == 2]
+    found = index.search({"all": 1, "a": 1, "b": 1}, len(having) + 3)[0]
+    low = [row for row in range(9_000) if len(rows[row]) == 1][:3]
+    a, b = (next(r for r in rows if term in r) for term in "ab")
+    assert index.statistics.frequency("a") == index.statistics.frequency("b")
+    assert a != b
+    assert found.ids.tolist() == having + low
+    assert found.distances[-3:].tolist() == [0, 0, 0]
+    assert len(set(found.distances[:-3].tolist())) == 1
+    assert index.search({"all": 1, "a": 1, "b": 1}, 7)[0].ids.tolist() == having[:7]
+
+
 def test_all_within_a_radius(loops):
     rows, query = generated("dot", 200), {"w0": 1.0, "w1": 0.5}
     index = Sparse().fit(rows)

@@ -70,6 +70,16 @@ def test_default_settings_fit_any_row():
             assert setting["dims"]
             assert max(setting["dims"]) <= dim
             assert setting.get("code_bytes", 1) <= min(setting["dims"])
+            assert setting.get("coarse_dims", 0) < min(setting["dims"])
+
+
+def test_default_settings_try_other_lengths_for_cells_than_in_them():
+    X = np.random.default_rng(0).standard_normal((3000, 4)) / np.arange(1, 5)
+    cells = [s for s in default_settings(4) if "coarse_dims" in s]
+    assert [s["coarse_dims"] for s in cells] == [1, 1]
+    found = sweep(X, X[:5], metric="euclidean", settings=cells, rerank=[20])
+    assert {(w.options["coarse_dims"], w.search["dims"]) for w in found.ways} == {(1, 2)}
+    assert {w.options.get("codes", "flat") for w in found.ways} == {"flat", "opq"}
 
 
 def test_errors(found):

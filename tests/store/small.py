@@ -4,8 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from likewise.index import CostModel, _part_links, _windows, graph, window
+from likewise.index import (
+    CostModel,
+    FixedDimensional,
+    _part_links,
+    _windows,
+    graph,
+    multivector,
+    window,
+)
 from likewise.store import sealing, view
+from likewise.store.fields import bag
 
 TAIL_ROWS, GRAPH_ROWS = 40, 64
 
@@ -25,3 +34,9 @@ def shrink(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(_windows, "NARROWEST", 8)
     patch.setattr(_part_links, "SMALLEST_PART", GRAPH_ROWS // 4)
     patch.setattr(view, "TAIL_BLOCK", 16)
+
+
+def shrink_bags(patch: pytest.MonkeyPatch) -> None:
+    """Let a few dozen sealed bags be proposed, by encodings of few numbers."""
+    patch.setattr(multivector, "SMALLEST", 32)
+    patch.setattr(bag, "ENCODING", FixedDimensional(repetitions=6, k_sim=3, d_proj=None))

@@ -212,6 +212,12 @@ def test_bad_filter(
         ({"n_results": 3}, UnknownArgument, "did you mean 'k'"),
         ({"filter": "year > 3"}, UnknownArgument, "did you mean 'where'"),
         ({"score_threshold": 0.5}, UnknownArgument, "did you mean 'min_score'"),
+        ({"fusion": "rrf"}, UnknownArgument, "did you mean 'fuse'"),
+        ({"fuze": "rrf"}, UnknownArgument, "did you mean 'fuse'"),
+        ({"usng": "dense"}, UnknownArgument, "did you mean 'using'"),
+        ({"weigths": {}}, UnknownArgument, "did you mean 'weights'"),
+        ({"cutof": "auto"}, UnknownArgument, "did you mean 'cutoff'"),
+        ({"colour": "red"}, UnknownArgument, "it takes cutoff, depth"),
     ],
 )
 def test_bad_argument(

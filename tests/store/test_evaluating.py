@@ -2,6 +2,7 @@
 
 import builtins
 import itertools
+import json
 import math
 
 import numpy as np
@@ -229,6 +230,41 @@ def test_bad_files_of_judgements(tmp_path, text, words):
     path.write_text(text)
     with pytest.raises(InvalidFile, match=words):
         lw.read_qrels(path)
+
+
+def test_files_of_queries(col, tmp_path):
+    tabs = tmp_path / "queries.tsv"
+    tabs.write_text("pears\tgreen pears\r\n\ncar\tfast\u2028car\n", encoding="utf-8")
+    lines = tmp_path / "queries.jsonl"
+    lines.write_text('{"_id": "pears", "text": "green pears"}\n{"id": "car", "text": "fast car"}\n')
+    by_dict = lw.evaluate(col, QUERIES, QRELS, metrics="mrr")
+    assert lw.evaluate(col, str(tabs), QRELS, metrics="mrr").means == by_dict.means
+    assert lw.evaluate(col, lines, QRELS, metrics="mrr").means == by_dict.means
+    vectors = tmp_path / "vectors.jsonl"
+    vector = col.get(2, vectors=True)[0]["vector"]
+    vectors.write_text(json.dumps({"id": 7, "vector": list(map(float, vector))}))
+    report = lw.evaluate(col, vectors, {7: {2: 1}}, metrics="recall@1")
+    assert report.per_query == {"recall@1": {"7": 1.0}}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("q.tsv", "q1 a text\n", "line 1: expected an id, a tab and a text; got q1 a text"),
+        ("q.tsv", "q1\ta\nq2\t \n", "line 2: expected an id, a tab and a text"),
+        ("q.tsv", "q1\ta\n\nq1\tb\n", "line 3: query 'q1' stands twice"),
+        ("q.jsonl", '{"id": 1, "text": "a"}\n{"id": \n', "line 2: no JSON"),
+        ("q.jsonl", '{"id": 1}\n', "line 1: expected an object with id"),
+        ("q.ndjson", '["text"]\n', "line 1: expected an object with id"),
+    ],
+)
+def test_bad_files_of_queries(col, tmp_path, name, text, words):
+    path = tmp_path / name
+    path.write_text(text)
+    with pytest.raises(InvalidFile, match=words):
+        lw.evaluate(col, path, QRELS)
+    with pytest.raises(InvalidFile, match="cannot be read as a file of queries"):
+        lw.evaluate(col, tmp_path / "none", QRELS)
 
 
 def test_judgements_that_cannot_be_read(tmp_path):

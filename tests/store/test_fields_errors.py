@@ -24,6 +24,7 @@ from likewise.errors import (
     InvalidType,
     InvalidVector,
     LikewiseError,
+    UnknownArgument,
     UnknownEncoder,
     UnknownField,
     UnknownMetric,
@@ -103,6 +104,22 @@ def test_bad_values(
             assert part in str(caught.value)
     assert len(docs) == 1
     assert docs.check() == []
+
+
+@pytest.mark.parametrize(
+    ("field", "name", "words"),
+    [
+        (lw.VectorField, "dims", "did you mean 'dim'"),
+        (lw.SparseField, "encoders", "did you mean 'encoder'"),
+        (lw.BagField, "store", "did you mean 'storage'"),
+        (lw.BagField, "space", "did you mean 'metric'"),
+        (lw.GaussianField, "metric", "it takes dim"),
+    ],
+)
+def test_wrong_names_of_arguments(field: Any, name: str, words: str) -> None:
+    with pytest.raises(UnknownArgument, match=words) as caught:
+        field(**{name: 2})
+    assert f"{field.__name__}() has no argument {name!r}" in str(caught.value)
 
 
 def test_values_come_back(docs: lw.Collection) -> None:
@@ -248,8 +265,10 @@ def test_a_query_in_the_form_of_a_row(docs: lw.Collection) -> None:
 
 
 def test_what_only_dense_fields_have(docs: lw.Collection, tmp_path: Path) -> None:
-    with pytest.raises(UnknownField, match="name one vector field; there are none"):
-        docs.recall(using="bags")
+    with pytest.raises(UnknownField, match="'words' is none of"):
+        docs.recall(using="words")
+    with pytest.raises(InvalidArgument, match="measures one field; got using=terms, bags"):
+        docs.recall(using=["terms", "bags"])
     docs.add([{"id": "dated", "vectors": GOOD, "n": 1}])
     with pytest.raises(UnknownField, match="name one vector field"):
         docs.index_field("n", window=True, using="bags")

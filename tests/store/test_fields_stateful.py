@@ -16,11 +16,11 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from threadpoolctl import threadpool_limits
 
 import likewise as lw
-from likewise.index import multivector
 from likewise.testing.fields import OTHERS, FieldsConformance
-from tests.store.small import GRAPH_FIRST, shrink
+from tests.store.small import GRAPH_FIRST, shrink, shrink_bags
 
 HISTORIES = int(os.environ.get("LIKEWISE_HISTORIES", "5"))
 FILTERS = [None, "n >= 3", "n = 99", "not n = 2", lw.F("id") == 7]
@@ -34,8 +34,9 @@ names = st.sampled_from(OTHERS)
 def _small_limits() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         shrink(patch)
-        patch.setattr(multivector, "SMALLEST", 32)
-        yield
+        shrink_bags(patch)
+        with threadpool_limits(limits=1):  # threads that wait for each other take most of the time
+            yield
 
 
 class Histories(RuleBasedStateMachine):

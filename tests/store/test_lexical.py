@@ -333,9 +333,14 @@ def test_a_reader_keeps_nothing(pair: tuple[lw.Collection, PlainStore]) -> None:
         reader.index_text()
 
 
-def test_only_vector_fields_have_a_recall(pair: tuple[lw.Collection, PlainStore]) -> None:
+def test_the_recall_of_words_is_that_of_a_scan(pair: tuple[lw.Collection, PlainStore]) -> None:
     collection, _ = pair
-    with pytest.raises(InvalidArgument, match="name one vector field"):
-        collection.recall(using="lexical")
+    report = collection.recall(3, using="lexical", queries=4)
+    assert (report.recall, report.estimate, report.field) == (1.0, 1.0, "lexical")
+    assert (report.queries, report.source, report.strategy) == (4, "rows", "lexical")
+
+
+def test_limits_of_words_are_checked(pair: tuple[lw.Collection, PlainStore]) -> None:
+    collection, _ = pair
     with pytest.raises(InvalidType, match="exact"):
         collection.search("cats", using="lexical", exact=1)

@@ -11,12 +11,21 @@ from typing import Annotated, TextIO
 import typer
 
 import likewise
-from likewise.cli.commands import collections, demo, exchange, rows, searching, upkeep, warm
+from likewise.cli.commands import (
+    collections,
+    demo,
+    evaluating,
+    exchange,
+    rows,
+    searching,
+    upkeep,
+    warm,
+)
 from likewise.cli.failures import EXIT_CODES, INTERRUPTED, UNEXPECTED, report
 from likewise.cli.output import forget_stdout
 from likewise.errors import CacheWarning
 
-GROUPS = (demo, collections, exchange, searching, rows, upkeep, warm)
+GROUPS = (demo, collections, exchange, searching, evaluating, rows, upkeep, warm)
 
 app = typer.Typer(
     name="likewise",

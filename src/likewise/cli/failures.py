@@ -31,9 +31,11 @@ _OPTIONS = (
     (r"\bskip_bad=True", "--skip-bad"),
     (r"\boverwrite=True", "--force"),
     (r"\bskip=(\d+)", r"--skip \1"),
+    (r"\bmin_score=", "--min-score"),
+    (r"\bweights=", "--weight"),
     (r"\brename=\{'([^']*)': None\}", r"--rename '\1='"),
     (r"\b(id|text|vector)=(?=$|[\s,;.)])", r"--\1-column"),
-    (r"\b(using|where|encoder|dim|metric|recall|radius)=(?=$|[\s,;.)])", r"--\1"),
+    (r"\b(using|where|encoder|dim|metric|recall|radius|fuse|depth|cutoff)=(?=$|[\s,;.)])", r"--\1"),
 )
 
 

@@ -30,6 +30,8 @@ class Encoder(ABC):
         name: the name in the registry.
         dim: how many numbers a vector has.
         metric: the metric its vectors are made for.
+        nested: whether the first numbers of a vector are trained to tell the most (Matryoshka), so
+            that searches by ``dims=`` take them as they are.
 
     Example:
         An encoder of your own needs two hooks.
@@ -48,6 +50,7 @@ class Encoder(ABC):
     name: str
     dim: int
     metric: str = "cosine"
+    nested: bool = False
 
     @cached_property
     def fingerprint(self) -> str:

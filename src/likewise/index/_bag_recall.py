@@ -51,11 +51,18 @@ class BagCurves:
     def effort(self, recall: float, k: int, rows: int, matching: int) -> tuple[int, float] | None:
         """How many proposals promise ``recall`` at ``k``, and their recall; None if none do.
 
-        With a filter: as many as chance lets through, and as many as the farthest rows need.
+        With a filter: as if the rows that fail it were the nearest of all, which is little more
+        where they are few; or as many as chance lets through, and as many as the farthest rows
+        need. The lesser of the two.
         """
+        deeper = self.near.effort_for(recall, k + rows - matching)
         if matching == rows:
-            return self.near.effort_for(recall, k)
-        share = matching / rows
+            return deeper
+        among = self._among(recall, k, matching / rows)
+        found = [way for way in (deeper, among) if way is not None]
+        return min(found, key=lambda way: way[0]) if found else None
+
+    def _among(self, recall: float, k: int, share: float) -> tuple[int, float] | None:
         measured = [known for known in self.far if known <= share]
         if not measured:
             return None
@@ -68,14 +75,15 @@ class BagCurves:
 
     def recall(self, effort: int, k: int, rows: int, matching: int) -> float:
         """What was measured for so many proposals; 0.0 where nothing was."""
+        deeper = self.near.recall_at(effort, k + rows - matching)
         if matching == rows:
-            return self.near.recall_at(effort, k)
+            return deeper
         share = matching / rows
         measured = [known for known in self.far if known <= share]
         if not measured:
-            return 0.0
+            return deeper
         near = self.near.recall_at(int(effort / (SPARE * share)), math.ceil(k / share))
-        return min(near, self.far[max(measured)].recall_at(effort, k))
+        return max(deeper, min(near, self.far[max(measured)].recall_at(effort, k)))
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values, for JSON."""

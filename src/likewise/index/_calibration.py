@@ -93,12 +93,19 @@ def calibrate(
     costs: CostModel,
     *,
     clocked: bool,
+    given: Float32Array | None = None,
 ) -> Calibration:
     """Ask ``asked`` (rows not among ``coded``, the rows that have codes) at every effort.
+
+    Where users' own queries are ``given``, the curve is the worse of the two at every point.
 
     Cost: one exact scan a query, and as many proposals as there are probes.
     """
     depths = tuple(d for d in depths_for(len(coded)) if d <= max(100, len(coded) // 100))
+    samples = [slice(len(asked))]
+    if given is not None:
+        samples.append(slice(len(asked), None))
+        asked = np.concatenate([asked, given])
     truth = scan(prepared, asked, depths[-1], None, coded).rows
     most = min(len(coded), max(512, 6 * depths[-1]))
     placed = placement.queries(asked)
@@ -108,9 +115,13 @@ def calibrate(
     }
     levels = _levels(ranks[proposer.probes()[-1]], depths, proposer.losses)
     steps = _frontier(proposer, ranks, levels, depths, prepared.rows.shape[1])
-    mean, lower = _recalls(ranks, steps, depths)
     efforts = tuple(_effort(proposer, step, depths, prepared.rows.shape[1]) for step in steps)
-    curve = RecallCurve(efforts, depths, mean, lower, len(asked))
+    curves = []
+    for part in samples:
+        own = {probe: table[part] for probe, table in ranks.items()}
+        mean, lower = _recalls(own, steps, depths)
+        curves.append(RecallCurve(efforts, depths, mean, lower, len(asked[part])))
+    curve = curves[0] if len(curves) == 1 else curves[0].worst(curves[1])
     estimates = [_estimate(costs, effort) for effort in efforts]
     if clocked:
         estimates = [_clock(proposer, prepared, asked, placed, step, depths) for step in steps]

@@ -11,6 +11,7 @@ from likewise.index._calibration import SAMPLE, Calibration, calibrate
 from likewise.index._depths import Witnesses
 from likewise.index._placing import Placement
 from likewise.index._proposer import IdArray, Proposer
+from likewise.index._rows import Float32Array
 from likewise.index._sampling import sample
 from likewise.index.base import Progress
 from likewise.index.planner import CostModel
@@ -58,12 +59,18 @@ class Coded:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """What `build` and `absorb` need to know of their index."""
+    """What `build` and `absorb` need to know of their index.
+
+    Attributes:
+        seed, costs, clocked, jobs: as there.
+        queries: (m, dim) of users, to measure with too; None or fewer than `FEWEST` say nothing.
+    """
 
     seed: int
     costs: CostModel
     clocked: bool
     jobs: int
+    queries: Float32Array | None = None
 
 
 def build(
@@ -153,6 +160,10 @@ def _calibrated(
     how: Measure,
 ) -> Calibration:
     witnesses = sample(prepared.rows, coded, SAMPLE, how.seed + 1)
+    given = how.queries
+    if given is not None:
+        given = given[placement.takes_queries(given)]
+        given = given if len(given) >= FEWEST else None
     return calibrate(
         proposer,
         prepared,
@@ -162,4 +173,5 @@ def _calibrated(
         witnesses,
         how.costs,
         clocked=how.clocked,
+        given=given,
     )

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import repeat
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from likewise._sparse_rows import SparseRows, Term, as_sparse
+from likewise._sparse_rows import LARGEST_COUNT, SparseRows, Term, as_sparse
 from likewise.errors import InvalidType
+
+#: Weights of queries between these need no closer look: float32 holds them, and their sum.
+LEAST, MOST = 1e-30, 1e30
+_INT64, _INT32, _FLOAT32 = np.dtype(np.int64), np.dtype(np.int32), np.dtype(np.float32)
 
 
 class Columns:
@@ -54,12 +59,51 @@ class Columns:
 
     def queries(self, Q: Any, *, whole: bool) -> SparseRows:
         """Checked queries, their terms in ascending order, without those that no row has."""
+        usual = self._usual([Q] if type(Q) is dict else Q, whole)
+        if usual is not None:
+            return usual
         self._refuse_matrix(Q, "Q")
         if self.width is not None:
             found = as_sparse(Q, width=self.width, grow=False, whole=whole, what="Q")
             return found if hasattr(Q, "tocsr") else _by_column(found)
         given = _in_order(Q)
         return as_sparse(given, vocabulary=self.numbers, grow=False, whole=whole, what="Q")
+
+    def _usual(self, Q: Any, whole: bool) -> SparseRows | None:
+        """The same for queries of the usual kind; None where a closer look is needed.
+
+        A single query takes less than its checks one by one would.
+        """
+        if type(Q) is not list or self.width is not None or set(map(type, Q)) != {dict}:
+            return None
+        terms: list[Any] = []
+        weights: list[Any] = []
+        offsets, numbers = [0], self.numbers
+        try:
+            for query in Q:
+                ordered = sorted(query)
+                terms += ordered
+                weights += map(query.__getitem__, ordered)
+                offsets.append(len(terms))
+        except TypeError:  # terms of several kinds
+            return None
+        kinds, known = set(map(type, weights)), set(map(type, terms))
+        if not numbers or known != {type(next(iter(numbers)))}:
+            return None
+        if not kinds <= ({int} if whole else {int, float}):
+            return None
+        # What is not a number makes the sum none, and is not at most anything.
+        if not (min(weights) >= LEAST and sum(weights) <= (LARGEST_COUNT if whole else MOST)):
+            return None
+        found = list(map(numbers.get, terms, repeat(-1)))
+        columns, single = np.array(found, dtype=_INT32), np.array(weights, dtype=_FLOAT32)
+        ends = np.array(offsets, dtype=_INT64)
+        if min(found) < 0:
+            there = columns >= 0
+            before = np.zeros(len(there) + 1, dtype=_INT64)
+            np.cumsum(there, out=before[1:])
+            columns, single, ends = columns[there], single[there], before[ends]
+        return SparseRows(ends, columns, single, len(numbers))
 
     def learn(self, rows: SparseRows) -> None:
         """Give the new terms of ``rows`` their columns."""

@@ -6,8 +6,9 @@ nothing and statistics that were given out stay what they were.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isnan
 from typing import Any
 
 import numpy as np
@@ -42,12 +43,15 @@ class InvertedRows:
         parts: each follows the one before.
         frequencies: (columns,) int64, how many living rows have each.
         total_length: the sum of the counts of the living rows; 0 without counts.
+        known: the idf of each column as far as it was asked for, NaN where it was not, by the
+            formula and the number of living rows.
     """
 
     counts: bool
     parts: tuple[Part, ...] = ()
     frequencies: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     total_length: int = 0
+    known: dict[Any, npt.NDArray[np.float64]] = field(default_factory=dict, repr=False)
 
     @property
     def count(self) -> int:
@@ -70,6 +74,25 @@ class InvertedRows:
             return Statistics(living, self.total_length, self.frequencies.copy())
         by_term = CountedFrequencies(columns.numbers, self.frequencies)
         return Statistics(living, self.total_length, by_term)
+
+    def idf(
+        self, formula: Callable[[int, int], float], living: int, columns: npt.NDArray[np.int32]
+    ) -> npt.NDArray[np.float64]:
+        """The idf of each of ``columns`` among so many ``living`` rows; 0 where no row has it."""
+        key = (formula, living)
+        known = self.known.get(key)
+        if known is None:
+            known = np.full(len(self.frequencies), np.nan)
+            self.known.clear()
+            self.known[key] = known
+        found = known[columns]
+        if isnan(found.dot(found)):  # one is not known yet
+            for column in set(columns[np.isnan(found)].tolist()):
+                rows = int(self.frequencies[column])
+                # One by one: the logarithm of an array may differ from it in the last bit.
+                known[column] = formula(living, rows) if rows else 0.0
+            found = known[columns]
+        return found
 
     # -- changes -----------------------------------------------------------------------
 

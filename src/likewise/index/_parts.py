@@ -62,12 +62,16 @@ class Part:
         by_row = (_fixed(arrays["row_starts"]), _fixed(arrays["row_columns"]))
         return cls(count, _fixed(arrays["columns"]), postings, *by_row)
 
-    def places(self, columns: Int32Array) -> tuple[Int64Array, BoolArray]:
-        """Where each of ``columns`` is among its own, and whether it is."""
+    def places(self, columns: Int32Array, width: int) -> tuple[Int64Array, BoolArray | None]:
+        """Where each of ``columns`` (all below ``width``) is among its own, and whether it is;
+        None: all are."""
+        own = len(self.columns)
+        if own and self.columns[-1] == own - 1:  # it has the first ones
+            return columns.astype(np.int64), None if width <= own else columns < own
         at = np.searchsorted(self.columns, columns)
-        if not len(self.columns):
+        if not own:
             return at, np.zeros(len(columns), dtype=np.bool_)
-        np.minimum(at, len(self.columns) - 1, out=at)
+        np.minimum(at, own - 1, out=at)
         return at, self.columns[at] == columns
 
 

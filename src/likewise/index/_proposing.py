@@ -12,7 +12,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +33,7 @@ from likewise.index.recall import RecallCurve
 from likewise.index.scanning import PreparedRows, Scan, best_of, extended, prepare, scan
 from likewise.metrics import Metric
 from likewise.results import Row
+from likewise.vectors import as_dense
 
 #: Fewer rows than this are scanned: that is as fast, and too few would be left to measure with.
 SMALLEST = 2048
@@ -73,6 +74,37 @@ class Proposing(Index):
         self._given_costs = costs
         self._costs = costs or CostModel()
         self._coded = None
+        self._asked: Any = None
+
+    @suggest_arguments
+    def fit(self, X: Any, *, progress: Progress | None = None, queries: Any = None) -> Self:
+        """As `Index.fit`.
+
+        Args:
+            X, progress: as there.
+            queries: (m, dim) queries that users have asked, to measure recall with too: rows may
+                be found more easily than what comes from elsewhere, above all by ``dot``. Fewer
+                than 32 say too little and are left out. A file does not keep them.
+
+        Raises:
+            InvalidVector, DimensionMismatch: ``queries`` are not such as `search` takes.
+                Otherwise as `Index.fit`.
+
+        Cost: as of the class, and two scans a query.
+
+        Example:
+            >>> from likewise.index import Inverted
+            >>> rng = np.random.default_rng(0)
+            >>> X, Q = rng.standard_normal((3000, 8)), rng.standard_normal((50, 8))
+            >>> Inverted("dot").fit(X, queries=Q).curve.queries
+            306
+        """
+        before, self._asked = self._asked, queries
+        try:
+            return super().fit(X, progress=progress)
+        except BaseException:
+            self._asked = before
+            raise
 
     @property
     def curve(self) -> RecallCurve | None:
@@ -114,6 +146,8 @@ class Proposing(Index):
     # -- hooks of the protocol -------------------------------------------------------
 
     def _fit(self, rows: GrowingRows, progress: Progress | None) -> None:
+        if self._asked is not None:
+            self._asked = as_dense(self._asked, dim=rows.dim, metric=self._metric, what="queries")
         prepared = prepare(rows.array, self._metric)
         costs = self._costs_for(prepared)
         coded = self._built(prepared, costs, progress)
@@ -163,7 +197,8 @@ class Proposing(Index):
         return build(prepared, self._multiple, self._train, self._measure(costs), progress)
 
     def _measure(self, costs: CostModel) -> Measure:
-        return Measure(self.random_state, costs, self._given_costs is None, self._jobs)
+        clocked = self._given_costs is None
+        return Measure(self.random_state, costs, clocked, self._jobs, self._asked)
 
     def _costs_for(self, prepared: PreparedRows) -> CostModel:
         if self._given_costs is not None:

@@ -79,34 +79,48 @@ class Scoring:
         Raises:
             InvalidArgument: ``statistics`` that lack rows of this index, or that are not used.
         """
-        weights = queries.weights.astype(np.float64)
-        if self.weighting.idf is None or self.weighting.constants is None:
+        idf = self.weighting.idf
+        if idf is None or self.weighting.constants is None:
             if statistics is not None:
                 raise InvalidArgument(
                     "statistics are for BM25; the scores of weighting 'dot' depend on none"
                 )
-            return weights, Formula(False, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-        rows, mean = living, held.total_length / living if held.total_length else 1.0
-        used = np.unique(queries.columns)
-        own = held.frequencies[used].tolist()
-        frequencies = own
-        if statistics is not None:
-            _refuse_fewer(statistics, living)
-            rows, mean = statistics.rows, statistics.mean_length
-            names: Any = range(len(columns)) if columns.width is not None else columns.names
-            frequencies = [statistics.frequency(names[column]) for column in used.tolist()]
-            for column, theirs, ours in zip(used.tolist(), frequencies, own, strict=True):
-                if theirs < ours:
-                    raise InvalidArgument(
-                        f"statistics have {theirs} rows with the term {names[column]!r}; this "
-                        f"index alone has {ours}; add up those of all indexes"
-                    )
-        # One by one: the logarithm of an array may differ in its last bit from that of a number.
-        idf = np.array([self.weighting.idf(rows, d) if d else 0.0 for d in frequencies])
-        if len(idf):
-            weights *= idf[np.searchsorted(used, queries.columns)]
+            nothing = Formula(False, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+            return queries.weights.astype(np.float64), nothing
+        if statistics is None:
+            mean = held.total_length / living if held.total_length else 1.0
+            weights = held.idf(idf, living, queries.columns) * queries.weights
+        else:
+            used = np.unique(queries.columns)
+            frequencies = _common(statistics, used, held, columns, living)
+            mean = statistics.mean_length
+            found = np.array([idf(statistics.rows, d) if d else 0.0 for d in frequencies])
+            weights = queries.weights.astype(np.float64)
+            if len(found):
+                weights *= found[np.searchsorted(used, queries.columns)]
         constants = self.weighting.constants(self.k1, self.delta)
         return weights, Formula(True, *constants, 1.0 - self.b, self.b / mean)
+
+
+def _common(
+    statistics: Statistics,
+    used: npt.NDArray[np.int32],
+    held: InvertedRows,
+    columns: Columns,
+    living: int,
+) -> list[int]:
+    """How many rows have each of the columns ``used``, by ``statistics``."""
+    _refuse_fewer(statistics, living)
+    names: Any = range(len(columns)) if columns.width is not None else columns.names
+    frequencies = [statistics.frequency(names[column]) for column in used.tolist()]
+    own = held.frequencies[used].tolist()
+    for column, theirs, ours in zip(used.tolist(), frequencies, own, strict=True):
+        if theirs < ours:
+            raise InvalidArgument(
+                f"statistics have {theirs} rows with the term {names[column]!r}; this "
+                f"index alone has {ours}; add up those of all indexes"
+            )
+    return frequencies
 
 
 def _refuse_fewer(statistics: Any, living: int) -> None:

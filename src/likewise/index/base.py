@@ -22,26 +22,28 @@ import numpy.typing as npt
 from likewise._arguments import (
     check_count,
     check_jobs,
-    check_k,
-    check_number,
-    check_recall,
     suggest_arguments,
 )
 from likewise._arrays import ArrayFile, open_arrays, save_arrays
 from likewise.errors import (
     InvalidArgument,
-    InvalidFile,
-    InvalidType,
     NotFitted,
     OverLimit,
     UnknownMetric,
 )
+from likewise.index._asking import (
+    DEFAULT_RECALL,
+    neighbours,
+    nothing,
+    read_positions,
+    read_request,
+    refuse_other_file,
+)
 from likewise.index._protocol import Answer, Flat, IndexPlan, Progress, Request
 from likewise.index._rows import GrowingRows
-from likewise.index._selection import select
 from likewise.index._slots import BoolArray, IdArray, Slots
 from likewise.metrics import Metric, names, resolve
-from likewise.results import Neighbours, SearchInfo, join_rows
+from likewise.results import Neighbours
 from likewise.vectors import Float32Array, as_dense
 
 __all__ = [
@@ -54,10 +56,9 @@ __all__ = [
     "IndexPlan",
     "Progress",
     "Request",
+    "nothing",
 ]
 
-#: The recall aimed at when none is asked for.
-DEFAULT_RECALL = 0.95
 #: The version of the files that indexes write.
 FILE_FORMAT = 4
 
@@ -246,10 +247,7 @@ class Index(ABC):
             >>> index.delete([1, 99]), len(index), index.search([3, 4], k=5)[0].ids.tolist()
             (1, 1, [0])
         """
-        given = np.atleast_1d(np.asarray(ids))
-        if given.size and (given.dtype.kind not in "iu" or given.ndim != 1):
-            raise InvalidType(f"ids must be integers; got an array of {given.dtype}, {given.shape}")
-        gone = self._slots.delete(given.astype(np.int64))
+        gone = self._slots.delete(read_positions(ids))
         if self._slots.overfull:
             self._drop_dead()
         return gone
@@ -323,18 +321,7 @@ class Index(ABC):
 
     def _neighbours(self, answer: Answer, matching: int, start: float) -> Neighbours:
         """What a hook answered, as the caller gets it."""
-        found = answer.rows
-        ids, distances, offsets = found if isinstance(found, Flat) else join_rows(found)
-        info = SearchInfo(
-            answer.strategy,
-            answer.recall,
-            answer.scanned,
-            perf_counter() - start,
-            matching,
-            answer.reason,
-            answer.candidates,
-        )
-        return Neighbours(self._slots.to_positions(ids), distances, offsets, info)
+        return neighbours(answer, matching, self._slots, start)
 
     def plan(self, n: int, dim: int) -> IndexPlan:
         """Main memory and time that ``n`` rows of ``dim`` numbers will take to `fit`.
@@ -416,12 +403,7 @@ class Index(ABC):
         """
         file = open_arrays(Path(path))
         header = file.attributes
-        if header.get("index") != cls.name or header.get("format") != FILE_FORMAT:
-            raise InvalidFile(
-                f"{path}: expected an index {cls.name!r} of format {FILE_FORMAT}; got "
-                f"{header.get('index')!r} of format {header.get('format')!r}; load it with "
-                "likewise.index.load, or build it again"
-            )
+        refuse_other_file(path, header, cls.name, FILE_FORMAT)
         index = cls(
             header["metric"],
             random_state=header["random_state"],
@@ -482,25 +464,7 @@ class Index(ABC):
             )
 
     def _request(self, k: Any, radius: Any, recall: Any, exact: Any, where: Any) -> Request:
-        if k is None and radius is None:
-            raise InvalidArgument("k=None asks for all rows within a radius; give radius= too")
-        if exact is not False and not isinstance(exact, (bool, np.bool_)):
-            raise InvalidType(f"exact must be True or False; got {exact!r}")
-        return Request(
-            None if k is None else check_k(k),
-            None if radius is None else check_number("radius", radius),
-            DEFAULT_RECALL if recall is None else check_recall(recall),
-            bool(exact),
-            select(where, self._slots),
-        )
-
-
-def nothing(queries: int) -> Answer:
-    """The answer where no row can match, or nobody asks."""
-    reason = "no row can match" if queries else "there is no query"
-    nobody = np.empty(0, dtype=np.int64)
-    flat = Flat(nobody, np.empty(0), np.zeros(queries + 1, dtype=np.int64))
-    return Answer(flat, "exact", 1.0, 0, reason)
+        return read_request(k, radius, recall, exact, where, self._slots)
 
 
 def _saved_rows(path: str | Path, file: ArrayFile, given: Float32Array | None) -> Float32Array:

@@ -2,6 +2,7 @@
 
 The speeds are those of `benchmarks/index_families.py` on one core, written as formulas. They
 are right within a factor of two or so, which is enough to choose by: the families differ by more.
+`Prefix` is not among them: what it finds depends on the rows, and `sweep` measures that on them.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from likewise._arguments import suggest_arguments
 from likewise.errors import InvalidArgument, InvalidType, InvalidVector, UnknownMetric
 from likewise.index._kl import KL, KLMap, divergences
 from likewise.index._nested import Numbers, packed, unpacked
+from likewise.index._proposing import Proposing
 from likewise.index._protocol import Answer, IndexPlan, Progress, Request
 from likewise.index._rows import Float32Array, GrowingRows
 from likewise.index._sampling import sample
@@ -211,7 +212,7 @@ class Gaussian(Index):
         given = _unpacked(rows.array)
         mapped = KLMap.over(given)
         turned = _finite(mapped.rows(given), "X")
-        if isinstance(self._inner, Graph) and len(rows) >= SMALLEST:
+        if isinstance(self._inner, Graph | Proposing) and len(rows) >= SMALLEST:
             asked = rows.array[self._sample(rows.array)]
             queries = mapped.queries(_unpacked(asked))
             self._inner.fit(turned, progress=progress, queries=queries)

@@ -2,62 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from likewise._arguments import (
-    check_count,
-    check_jobs,
-    check_k,
-    check_number,
-    check_recall,
-    suggest_arguments,
-)
+from likewise._arguments import check_count, check_jobs, suggest_arguments
 from likewise._arrays import open_arrays, save_arrays
 from likewise.errors import (
     InvalidArgument,
-    InvalidFile,
     InvalidType,
     NotFitted,
     OverLimit,
     UnknownMetric,
 )
+from likewise.index._asking import (
+    neighbours,
+    nothing,
+    read_positions,
+    read_request,
+    refuse_other_file,
+)
 from likewise.index._bag_recall import ASKED, PIECE, BagCurves
+from likewise.index._bag_search import BagSearch
 from likewise.index._bag_store import BLOCK, STORAGES, BagStore, bytes_of
-from likewise.index._chamfer import approximate, nearest
 from likewise.index._proposing_bags import BagProposer
-from likewise.index._protocol import Answer, IndexPlan, Request
-from likewise.index._selection import select
+from likewise.index._protocol import IndexPlan, Request
 from likewise.index._slots import IdArray, Slots
-from likewise.index.base import DEFAULT_RECALL, Index, nothing
+from likewise.index.base import Index
 from likewise.index.exact import Exact
 from likewise.index.muvera import FixedDimensional
 from likewise.index.recall import RecallCurve
 from likewise.metrics import Metric, resolve
-from likewise.results import Neighbours, Row, SearchInfo, join_rows
+from likewise.results import Neighbours
 from likewise.vectors import Bags, as_bags, unit_rows
 
 #: The version of the file.
 FILE_FORMAT = 1
 #: Fewer bags than this are all ranked: it is quick, and too few would be left to measure with.
 SMALLEST = 512
-#: Proposals pay while they are at most this part of the bags that match.
-WORTH = 0.5
 #: The curve is measured again when so large a share of the bags came after it was.
 STALE = 0.5
-#: Queries that are compared with all bags, or proposed for, at a time.
-QUERIES = 16
 #: Numbers multiplied and added a second by one core, and vectors compared with all to measure,
 #: for `plan`.
 SPEED, MEASURED = 1e10, ASKED * PIECE
 #: In a file the names of the arrays of a `BagStore` begin with this.
 BAGS = "bags/"
-T = TypeVar("T")
 
 
 class MultiVector:
@@ -321,10 +313,7 @@ class MultiVector:
             >>> index.delete([1, 99]), len(index)
             (1, 1)
         """
-        given = np.atleast_1d(np.asarray(ids))
-        if given.size and (given.dtype.kind not in "iu" or given.ndim != 1):
-            raise InvalidType(f"ids must be integers; got an array of {given.dtype}, {given.shape}")
-        positions = given.astype(np.int64)
+        positions = read_positions(ids)
         gone = self._slots.delete(positions)
         if self._proposer is not None:
             self._proposer.delete(positions)
@@ -384,94 +373,12 @@ class MultiVector:
         request = self._request(k, radius, recall, exact, where, effort)
         matching = request.selection.count
         if matching and len(queries):
-            answer = self._answer(queries, request)
+            held, slots, curves = self._held(), self._slots, self._curves
+            asking = BagSearch(held, slots, self._metric, self._proposer, curves, self._jobs)
+            answer = asking.answer(queries, request)
         else:
             answer = nothing(len(queries))
-        found = answer.rows
-        ids, distances, offsets = join_rows(found) if isinstance(found, list) else found
-        info = SearchInfo(
-            answer.strategy,
-            answer.recall,
-            answer.scanned,
-            perf_counter() - start,
-            matching,
-            answer.reason,
-        )
-        return Neighbours(self._slots.to_positions(ids), distances, offsets, info)
-
-    def _answer(self, queries: Bags, request: Request) -> Answer:
-        matching = request.selection.count
-        what = f"{matching:,} of {request.selection.size:,} bags"
-        effort, recall, reason = self._plan_search(request)
-        slots = request.selection.slots().astype(np.int64)
-        if effort is None:
-            found, scanned = self._all(queries, request, slots)
-            return Answer(found, "exact", 1.0, scanned, f"{reason}: {what} are compared")
-        found, scanned = self._proposed(queries, request, slots, effort)
-        return Answer(found, "muvera", recall, scanned, f"{reason}, of {what}")
-
-    def _plan_search(self, request: Request) -> tuple[int | None, float, str]:
-        """How many proposals to rank, or None for an exact search; their recall; and why."""
-        if self._proposer is None or self._curves is None:
-            return None, 1.0, "nothing proposes"
-        matching, k = request.selection.count, request.k
-        if request.effort is not None:
-            effort = max(request.effort, k or 1)
-            if effort >= matching:
-                return None, 1.0, f"{effort:,} proposals were asked for, which are all"
-            recall = self._curves.recall(effort, k or 1, len(self), matching)
-            return effort, recall, f"{effort:,} proposals were asked for"
-        if request.exact or request.recall == 1.0 or k is None:
-            return None, 1.0, "an exact answer was asked for" if k else "a radius has no depth"
-        planned = self._curves.effort(request.recall, min(k, matching), len(self), matching)
-        if planned is None:
-            return None, 1.0, f"no number of proposals promises recall {request.recall:g}"
-        if planned[0] > WORTH * matching:
-            return None, 1.0, "comparing all is as quick as proposals"
-        return *planned, f"{planned[0]:,} proposals promise recall {request.recall:g}"
-
-    def _all(self, queries: Bags, request: Request, slots: IdArray) -> tuple[list[Row], int]:
-        def one(part: Bags) -> list[Row]:
-            values = approximate(self._held(), part, slots)
-            return [
-                self._nearest(query, slots, line, request)
-                for query, line in zip(part, values, strict=True)
-            ]
-
-        # A few at a time, so that their values of all bags fit in memory.
-        parts = [queries[start : start + QUERIES] for start in range(0, len(queries), QUERIES)]
-        rows = [row for part in self._map(one, parts) for row in part]
-        return rows, len(queries) * len(slots)
-
-    def _proposed(
-        self, queries: Bags, request: Request, slots: IdArray, effort: int
-    ) -> tuple[list[Row], int]:
-        among = None if len(slots) == len(self) else slots
-        proposer = self._proposer
-        if proposer is None:
-            return self._all(queries, request, slots)
-
-        def one(part: Bags) -> tuple[list[Row], int]:
-            proposals = proposer.propose(part, effort, self._slots, among)
-            rows = []
-            for i, listed in enumerate(proposals):
-                near = np.sort(listed)
-                values = approximate(self._held(), part[i : i + 1], near)[0]
-                rows.append(self._nearest(part[i], near, values, request))
-            return rows, sum(len(listed) for listed in proposals)
-
-        parts = [queries[start : start + QUERIES] for start in range(0, len(queries), QUERIES)]
-        found = self._map(one, parts)
-        return [row for rows, _ in found for row in rows], sum(count for _, count in found)
-
-    def _nearest(self, query: Any, slots: IdArray, values: Any, request: Request) -> Row:
-        return nearest(self._held(), self._metric, query, slots, values, request.k, request.radius)
-
-    def _map(self, function: Callable[[Bags], T], parts: Sequence[Bags]) -> list[T]:
-        if self._jobs == 1 or len(parts) == 1:
-            return [function(part) for part in parts]
-        with ThreadPoolExecutor(self._jobs) as pool:
-            return list(pool.map(function, parts))
+        return neighbours(answer, matching, self._slots, start)
 
     @suggest_arguments
     def plan(self, n: int, dim: int, *, vectors: int) -> IndexPlan:
@@ -561,12 +468,7 @@ class MultiVector:
         """
         file = open_arrays(Path(path))
         header, arrays = file.attributes, file.arrays
-        if header.get("index") != cls.name or header.get("format") != FILE_FORMAT:
-            raise InvalidFile(
-                f"{path}: expected an index {cls.name!r} of format {FILE_FORMAT}; got "
-                f"{header.get('index')!r} of format {header.get('format')!r}; load it with "
-                "likewise.index.load, or build it again"
-            )
+        refuse_other_file(path, header, cls.name, FILE_FORMAT)
         encoding = header["encoding"]
         index = cls(
             header["metric"],
@@ -621,20 +523,12 @@ class MultiVector:
     def _request(
         self, k: Any, radius: Any, recall: Any, exact: Any, where: Any, effort: Any
     ) -> Request:
-        if k is None and radius is None:
-            raise InvalidArgument("k=None asks for all bags within a radius; give radius= too")
-        if not isinstance(exact, (bool, np.bool_)):
-            raise InvalidType(f"exact must be True or False; got {exact!r}")
-        if effort is not None and (exact or recall is not None or k is None):
+        request = read_request(k, radius, recall, exact, where, self._slots, what="bags")
+        if effort is None:
+            return request
+        if exact or recall is not None or k is None:
             raise InvalidArgument(
                 "effort= says how hard to search for k bags, recall= and exact= how much to "
                 "find: give one or the other"
             )
-        return Request(
-            None if k is None else check_k(k),
-            None if radius is None else check_number("radius", radius),
-            DEFAULT_RECALL if recall is None else check_recall(recall),
-            bool(exact),
-            select(where, self._slots),
-            None if effort is None else check_count("effort", effort),
-        )
+        return replace(request, effort=check_count("effort", effort))

@@ -167,8 +167,9 @@ def sweep(
         queries: (m, dim); None holds out 256 rows, which are then not searched.
         metric: as `Prefix` takes.
         k: how many neighbours.
-        settings: arguments of `Prefix`, one mapping an index; None tries scans, cells, a graph and
-            product codes of several lengths.
+        settings: arguments of `Prefix`, one mapping an index; None tries scans, cells (also those
+            chosen by fewer numbers than are compared in them), a graph and product codes of several
+            lengths.
         rerank: how many rows are ranked exactly, each at least ``k``; None is k, 4 k and 16 k.
             With k alone the recall is that of the codes.
         rotation, random_state, n_jobs: of every index that does not say otherwise.
@@ -232,7 +233,13 @@ def default_settings(dim: int) -> list[dict[str, Any]]:
         for size in CODE_BYTES
         if size <= lengths[-1]
     ]
-    return [*flat, *coded]
+    # Cells by fewer numbers than are compared in them, which may also be codes.
+    coarse = [
+        {"dims": lengths[i:], "stage": "cells", "coarse_dims": lengths[i - 1], **codes}
+        for i in range(1, len(lengths), 2)
+        for codes in ({}, {"codes": "opq", "code_bytes": min(CODE_BYTES[-1], lengths[i] // 2 or 1)})
+    ]
+    return [*flat, *coarse, *coded]
 
 
 def _split(

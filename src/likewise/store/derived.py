@@ -9,6 +9,7 @@ commit adds and deletes.
 from __future__ import annotations
 
 import sqlite3
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,9 @@ MaskArray = npt.NDArray[np.bool_]
 RowArray = npt.NDArray[np.int64]
 Progress = Callable[[int, int], None]
 
+#: Things of a part that are only in memory, and that `Derived` lets go of when there are more.
+PASSING = 4
+
 
 class Kind(Protocol):
     """One kind of thing that is derived of rows, and knows them by their places.
@@ -38,6 +42,10 @@ class Kind(Protocol):
 
     def identity(self, settings: Settings) -> str:
         """All that it depends on beside the rows; a file of another identity is not used."""
+
+    @property
+    def passing(self) -> bool:
+        """Whether there may be many of the kind, so that only those used last stay in memory."""
 
     def empty(self) -> Any:
         """That of no rows."""
@@ -96,6 +104,7 @@ class Derived:
         self.mapped = frozenset(mapped or ())
         self._made: dict[str, Any] = dict(mapped or {})
         self._states: dict[str, _State] = {}
+        self._passing: OrderedDict[str, None] = OrderedDict()
         self._lock = Mutex()
 
     def current(
@@ -124,4 +133,9 @@ class Derived:
                 if len(dead):
                     thing, known = kind.without(thing, dead), known & alive
             self._states[kind.name] = _State(thing, known)
+            if kind.passing and kind.name not in self.mapped:
+                self._passing[kind.name] = None
+                self._passing.move_to_end(kind.name)
+                while len(self._passing) > PASSING:
+                    del self._states[self._passing.popitem(last=False)[0]]
             return thing

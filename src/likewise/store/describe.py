@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ from likewise.store.field_kinds import field_kinds
 from likewise.store.fields import Field
 from likewise.store.kinds import KINDS
 from likewise.store.maintenance import directory_bytes
+from likewise.store.prefix_kinds import prefix_kinds
+from likewise.store.prefix_ways import PrefixWay
 from likewise.store.schema import format_of
 from likewise.store.segments import Segment
 from likewise.store.settings import LEXICAL, AnyField, Settings
@@ -40,6 +42,8 @@ def describe(path: Path, view: View, connection: sqlite3.Connection) -> dict[str
                 "metric": field.metric,
                 "encoder": field.encoder_name,
                 "fingerprint": field.fingerprint,
+                "nested": bool(field.nested),
+                "prefixes": [way.name for way in view.settings.prefixes.get(name, ())],
             }
             for name, field in view.settings.fields.items()
         },
@@ -53,7 +57,7 @@ def describe(path: Path, view: View, connection: sqlite3.Connection) -> dict[str
         "lexical": {"language": view.settings.language, "kept": LEXICAL in view.settings.kept},
         "segments": [_segment(segment, view.settings) for segment in view.segments],
         "tail_rows": len(view.tail),
-        "recall": _curves(view),
+        "recall": _curves(view, connection),
     }
 
 
@@ -80,14 +84,18 @@ def _segment(segment: Segment, settings: Settings) -> dict[str, Any]:
             }
             for path, windows in segment.windows.items()
         },
-        "derived": sorted(name for name in segment.derived.mapped if name in KINDS),
+        "derived": sorted(
+            name
+            for name in segment.derived.mapped
+            if name in KINDS or name in prefix_kinds(settings)
+        ),
         "damaged": list(segment.damaged),
     }
 
 
-def _curves(view: View) -> dict[str, list[dict[str, Any]]]:
-    """Per field, the recall curve of each segment that has a graph."""
-    return {
+def _curves(view: View, connection: sqlite3.Connection) -> dict[str, list[dict[str, Any]]]:
+    """Per field, the recall curve of each segment that was measured."""
+    found: dict[str, list[dict[str, Any]]] = {
         name: [
             {"segment": segment.entry.number, **index.curve.to_dict()}
             for segment in view.segments
@@ -96,6 +104,16 @@ def _curves(view: View) -> dict[str, list[dict[str, Any]]]:
         ]
         for name in view.settings.dense
     }
+    for name, kind in field_kinds(view.settings).items():
+        found[name] = []
+        for segment, rows, alive in zip(view.segments, view.parts, view.alive, strict=False):
+            if kind.name not in segment.derived.mapped:
+                continue  # it would have to be made first, and is then searched exactly
+            made = segment.derived.current(kind, rows, alive, connection, view.settings)
+            curves = [getattr(piece.index, "curve", None) for piece in made.pieces]
+            number = segment.entry.number
+            found[name] += [{"segment": number, **c.to_dict()} for c in curves if c is not None]
+    return found
 
 
 def tail_rows(connection: sqlite3.Connection, keeper: ViewKeeper) -> int:
@@ -142,6 +160,21 @@ def keep_kinds(connection: sqlite3.Connection, kinds: Iterable[str]) -> None:
     kept = tuple(sorted({*settings.kept, *kinds}))
     if kept != settings.kept:
         _save(connection, replace(settings, kept=kept))
+
+
+def keep_prefixes(
+    connection: sqlite3.Connection, ways: Mapping[str, Iterable[PrefixWay]], keep: bool
+) -> None:
+    """Note that these prefixes of fields are kept, or no longer (inside a transaction)."""
+    settings = read_settings(connection)
+    changed = dict(settings.prefixes)
+    for name, given in ways.items():
+        known, given = changed.get(name, ()), tuple(given)
+        new = tuple(way for way in given if way not in known)
+        changed[name] = (*known, *new) if keep else tuple(way for way in known if way not in given)
+    prefixes = {name: kept for name, kept in changed.items() if kept}
+    if prefixes != settings.prefixes:
+        _save(connection, replace(settings, prefixes=prefixes))
 
 
 def set_language(connection: sqlite3.Connection, language: str | None) -> None:

@@ -148,7 +148,7 @@ class EvaluationReport:
 
 def evaluate(
     source: Collection | Run | str | Path,
-    queries: Mapping[Any, Any] | None = None,
+    queries: Mapping[Any, Any] | str | Path | None = None,
     qrels: Any = None,
     *,
     metrics: str | Iterable[str] = METRICS,
@@ -165,7 +165,8 @@ def evaluate(
     Args:
         source: a collection to search; or a `Run`, or the path of a run file of TREC, which needs
             no queries.
-        queries: {query: text, vector, or anything else that `Collection.search` takes}.
+        queries: {query: text, vector, or anything else that `Collection.search` takes}, or a
+            file of texts or vectors: JSON Lines, or an id, a tab and a text a line.
         qrels: {query: {id: grade}}, a DataFrame or a file; see `read_qrels`. Ids are compared
             as strings.
         metrics: names such as ``"ndcg@10"``, ``"recall@100"``, ``"map"``.

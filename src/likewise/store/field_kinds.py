@@ -67,6 +67,11 @@ class FieldKind:
         """By position: a name may be too long for a file, or differ only in case."""
         return f"{self.position}.{self.field.index}"
 
+    @property
+    def passing(self) -> bool:
+        """There is one."""
+        return False
+
     def identity(self, settings: Settings) -> str:
         """The field never changes, but the version of its files may."""
         return f"{self.field.index} {self.field.index_format}"

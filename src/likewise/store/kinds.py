@@ -1,14 +1,15 @@
 """The terms of texts as something derived of rows: an inverted index over their counts.
 
-And every kind there is, by its name: this one, and one for each field of other values than dense
-vectors (`likewise.store.field_kinds`).
+And every kind there is, by its name: this one, one for each field of other values than dense
+vectors (`likewise.store.field_kinds`), and one for each prefix that is kept of a dense one
+(`likewise.store.prefix_kinds`).
 """
 
 from __future__ import annotations
 
 import functools
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,9 @@ from likewise.encode.terms import Terms
 from likewise.index import Sparse
 from likewise.store.derived import Kind, Progress
 from likewise.store.field_kinds import field_kinds
+from likewise.store.prefix_kinds import prefix_kinds
 from likewise.store.settings import LEXICAL, Settings
+from likewise.vectors import Float32Array
 
 RowArray = npt.NDArray[np.int64]
 Counts = dict[str, int]
@@ -45,6 +48,11 @@ class TermsKind:
     """
 
     name: str = LEXICAL
+
+    @property
+    def passing(self) -> bool:
+        """There is one."""
+        return False
 
     def identity(self, settings: Settings) -> str:
         """The language and the way texts are taken apart; scores are computed at search."""
@@ -118,19 +126,24 @@ TERMS = TermsKind()
 KINDS: dict[str, Kind] = {kind.name: kind for kind in (TERMS,)}
 
 
-def kept_kinds(settings: Settings) -> dict[str, Kind]:
-    """The kinds that have a file a segment, by name: those asked for, and those of fields."""
+def kept_kinds(
+    settings: Settings, vectors: Mapping[str, Float32Array] | None = None
+) -> dict[str, Kind]:
+    """The kinds that have a file a segment, by name: those asked for, and those of fields.
+
+    ``vectors`` are those of the segment by field, for whoever makes or reads what is derived.
+    """
     found = {name: KINDS[name] for name in settings.kept if name in KINDS}
-    return found | {kind.name: kind for kind in field_kinds(settings).values()}
+    found |= {kind.name: kind for kind in field_kinds(settings).values()}
+    return found | prefix_kinds(settings, vectors)
 
 
 def derive(
-    kinds: Iterable[str],
+    kinds: Iterable[Kind],
     rows: RowArray,
     connection: sqlite3.Connection,
     settings: Settings,
     progress: Progress | None,
 ) -> dict[str, Any]:
     """What each of ``kinds`` derives of ``rows``, from the database."""
-    every = kept_kinds(settings)
-    return {name: every[name].sealed(rows, connection, settings, progress) for name in kinds}
+    return {kind.name: kind.sealed(rows, connection, settings, progress) for kind in kinds}

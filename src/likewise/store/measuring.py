@@ -5,17 +5,23 @@ from __future__ import annotations
 import sqlite3
 import time
 import zlib
+from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
 
 from likewise.results import Row
+from likewise.store.by_field import ByField
 from likewise.store.database import damaged
 from likewise.store.kernels import load_now
+from likewise.store.lexical import Lexical
+from likewise.store.queries import Limits, vectors_of
 from likewise.store.query_log import logged_queries
 from likewise.store.reports import RecallReport
+from likewise.store.retrieving import Dense, Retriever
 from likewise.store.searching import Found, find
 from likewise.store.selecting import Selected, select
+from likewise.store.settings import LEXICAL
 from likewise.store.view import View
 from likewise.vectors import Float32Array
 
@@ -23,42 +29,39 @@ from likewise.vectors import Float32Array
 RESAMPLES = 500
 
 
+#: What is asked, and the rows that may answer.
+Asked = tuple[Retriever, Selected]
+
+
 def measure_recall(
     connection: sqlite3.Connection, view: View, field: str, k: int, count: int
 ) -> RecallReport:
     """Ask ``count`` queries twice; see `Collection.recall`."""
-    if not all(segment.graphless for segment in view.segments):
-        load_now()  # or the usual search would scan, and there would be nothing to measure
-    dim = view.settings.dense[field].dim or 0
-    logged = logged_queries(connection, field, dim)[-count:]
-    rows = _drawn_rows(connection, view, count - len(logged) // 2 if len(logged) else count)
-    queries: list[tuple[Float32Array, Selected]] = []
-    everything = select(view, None, connection)
-    for row in rows:
-        queries.append(_moved(view, everything, field, row))
-    queries += [(query[None, :], everything) for query in logged]
-    queries = queries[-count:]
+    asked, source = (
+        _of_vectors(connection, view, field, count)
+        if field in view.settings.dense
+        else _of_rows(connection, view, field, count)
+    )
     target = view.settings.recall
     shares, estimates, strategies = [], [], []
     seconds = np.zeros(2)
-    for query, selected in queries:
-        usual, took = _timed(view, selected, field, query, k, target, exact=False)
-        truth, exact_took = _timed(view, selected, field, query, k, target, exact=True)
+    for retriever, selected in asked:
+        usual, took = _timed(retriever, selected, Limits(k, None, None, target, False))
+        truth, exact_took = _timed(retriever, selected, Limits(k, None, None, target, True))
         shares.append(_share(usual.rows[0], truth.rows[0]))
         estimates.append(usual.recall)
         strategies.append(usual.strategy)
         seconds += took, exact_took
     low, high = _interval(np.array(shares))
-    mean = seconds / max(1, len(queries))
-    sources = ["rows"] * bool(rows) + ["logged"] * bool(len(logged))
+    mean = seconds / max(1, len(shares))
     return RecallReport(
         field=field,
         k=k,
         target=target,
         recall=float(np.mean(shares)) if shares else 1.0,
         interval=(low, high),
-        queries=len(queries),
-        source="+".join(sources) or "none",
+        queries=len(shares),
+        source=source,
         strategy=max(set(strategies), key=strategies.count) if strategies else "exact",
         estimate=float(np.mean(estimates)) if estimates else 1.0,
         seconds=float(mean[0]),
@@ -66,11 +69,49 @@ def measure_recall(
     )
 
 
-def _drawn_rows(connection: sqlite3.Connection, view: View, count: int) -> list[int]:
+def _of_vectors(
+    connection: sqlite3.Connection, view: View, field: str, count: int
+) -> tuple[Iterable[Asked], str]:
+    """Logged queries and points beyond rows, for a field of dense vectors."""
+    if not all(segment.graphless for segment in view.segments):
+        load_now()  # or the usual search would scan, and there would be nothing to measure
+    dim = view.settings.dense[field].dim or 0
+    logged = logged_queries(connection, field, dim)[-count:]
+    rows = _drawn_rows(connection, view, count - len(logged) // 2 if len(logged) else count)
+    everything = select(view, None, connection)
+    queries = [_moved(view, everything, field, row) for row in rows]
+    queries += [(query[None, :], everything) for query in logged]
+    sources = ["rows"] * bool(rows) + ["logged"] * bool(len(logged))
+    asked: list[Asked] = [(Dense(view, field, q), chosen) for q, chosen in queries[-count:]]
+    return asked, "+".join(sources) or "none"
+
+
+def _of_rows(
+    connection: sqlite3.Connection, view: View, field: str, count: int
+) -> tuple[Iterable[Asked], str]:
+    """Rows as queries, for any other field; a row without text asks nothing of words."""
+    words = field == LEXICAL
+    rows = _drawn_rows(connection, view, count, "WHERE text IS NOT NULL" if words else "")
+    everything = select(view, None, connection)
+
+    def asked(row: int) -> Retriever:
+        if words:
+            query = "SELECT text FROM rows WHERE row = ?"
+            return Lexical.of(view, list(connection.execute(query, (row,)).fetchone()), connection)
+        value = vectors_of(connection, view.settings, [field], row)[field]
+        return ByField.of(view, field, value, connection)
+
+    found = ((asked(row), everything.without(view, row)) for row in rows)
+    return found, "rows" if rows else "none"
+
+
+def _drawn_rows(
+    connection: sqlite3.Connection, view: View, count: int, condition: str = ""
+) -> list[int]:
     """Live row numbers with the smallest hashes of their ids."""
     hashed = [
         (zlib.crc32(repr(id_).encode()), repr(id_), row)
-        for row, id_ in connection.execute("SELECT row, id FROM rows")
+        for row, id_ in connection.execute(f"SELECT row, id FROM rows {condition}")
     ]
     return [row for _, _, row in sorted(hashed)[:count]]
 
@@ -108,18 +149,9 @@ def _vector_at(view: View, field: str, part: int, position: int) -> npt.NDArray[
     return tail
 
 
-def _timed(
-    view: View,
-    selected: Selected,
-    field: str,
-    query: Float32Array,
-    k: int,
-    recall: float,
-    *,
-    exact: bool,
-) -> tuple[Found, float]:
+def _timed(retriever: Retriever, selected: Selected, limits: Limits) -> tuple[Found, float]:
     started = time.perf_counter()
-    found = find(view, selected, field, query, k=k, radius=None, recall=recall, exact=exact)
+    found = retriever.find(selected, limits)
     return found, time.perf_counter() - started
 
 

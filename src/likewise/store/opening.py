@@ -43,6 +43,7 @@ def create(
     encoder: str | Encoder | None = None,
     dim: int | None = None,
     metric: str | None = None,
+    nested: bool | None = None,
     fields: Mapping[str, AnyField] | None = None,
     recall: float = 0.95,
     log_queries: bool = False,
@@ -58,11 +59,13 @@ def create(
         encoder: turns texts to vectors: a name such as ``"minilm"``, or an `Encoder`.
         dim: numbers a vector has, when rows bring vectors themselves.
         metric: see `likewise.metrics`; the encoder's own, or cosine, when left out.
+        nested: whether the first numbers of vectors tell the most (Matryoshka), for searches by
+            ``dims=``; the encoder's own word, or False, when left out.
         fields: the long form: several named `VectorField`, `SparseField`, `BagField` or
             `GaussianField`. The short form makes one `VectorField`, "dense".
         recall: the share of the true neighbours that a search aims at when it is not told.
-        log_queries: keep the vectors of recent queries (the last 256 a field), to measure
-            recall with them too. `compact` forgets them.
+        log_queries: keep the vectors of recent queries (the last 256 a field of dense vectors), to
+            measure recall with them too. `compact` forgets them.
         random_state: seeds the graphs.
         language: of the texts, for ``using="lexical"``: a name of `likewise.encode.terms`, or
             None to cut no word to its stem. `Collection.index_text` changes it.
@@ -89,6 +92,7 @@ def create(
     settings = make_settings(
         dim=dim,
         metric=metric,
+        nested=nested,
         encoder=encoder,
         fields=fields,
         recall=recall,

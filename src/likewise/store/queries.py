@@ -19,7 +19,7 @@ from likewise.store.database import damaged
 from likewise.store.fields import Field
 from likewise.store.fusing import DEPTH, FUSIONS, Fusion
 from likewise.store.schema import vector_table
-from likewise.store.settings import LEXICAL, AnyField, Settings
+from likewise.store.settings import LEXICAL, AnyField, Settings, VectorField
 from likewise.vectors import Bags, Gaussians, as_dense, from_bytes
 
 Where = Filter | str | Mapping[str, Any] | None
@@ -115,6 +115,29 @@ def read_using(using: Any, settings: Settings) -> tuple[str, ...]:
     if not names or len(set(names)) < len(names):
         raise InvalidArgument(f"using={using!r}: name each field once; there are {_listed(valid)}")
     return names
+
+
+def dims_fields(
+    names: tuple[str, ...], settings: Settings, limits: Limits
+) -> list[tuple[str, VectorField]]:
+    """The fields among ``names`` that ``dims=`` is for, with what they are.
+
+    Raises:
+        InvalidArgument: there is none, or the limits say otherwise how to search.
+    """
+    if limits.exact or limits.recall is not None or limits.k is None:
+        raise InvalidArgument(
+            "dims= says how to search; recall=, exact= and k=None say how much to find: give one "
+            "or the other"
+        )
+    dense = settings.dense
+    found = [(name, dense[name]) for name in names if name in dense]
+    if not found:
+        raise InvalidArgument(
+            f"dims= is for dense vectors, which have first numbers; using={_listed(names)} names "
+            f"none. Leave it out, or name one of {_listed(dense) or 'no field: there is none'}"
+        )
+    return found
 
 
 def read_fusion(

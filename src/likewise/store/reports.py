@@ -73,7 +73,7 @@ class RecallReport:
     """Recall as measured by `Collection.recall`.
 
     Attributes:
-        field: the vector field.
+        field: the field, or ``"lexical"``.
         k: neighbours a query.
         target: the recall that searches aimed at.
         recall: the mean share of true neighbours found.

@@ -33,9 +33,10 @@ from likewise.store.columns import Column, Order
 from likewise.store.database import Database
 from likewise.store.describe import keep_kinds
 from likewise.store.field_columns import read_columns
+from likewise.store.field_kinds import FieldKind
 from likewise.store.forking import Mutex, watch
 from likewise.store.kernels import load_at_hand, load_now, load_patiently
-from likewise.store.kinds import KINDS, derive, kept_kinds
+from likewise.store.kinds import derive, kept_kinds
 from likewise.store.maintenance import check_segment
 from likewise.store.manifest import FILE_NAME, Manifest, SegmentEntry, write_manifest
 from likewise.store.query_log import logged_queries
@@ -274,7 +275,10 @@ class Sealer:
             ]
 
     def add_missing(self) -> None:
-        """Write the columns of indexed fields, and what else is kept, that segments lack."""
+        """Write the columns of indexed fields, and what else is kept, that segments lack.
+
+        What is no longer kept is dropped.
+        """
         with self._alone():
             self._add_missing(self._view(), None, None)
 
@@ -284,15 +288,17 @@ class Sealer:
         number = self._next_number(view)
         for i, segment in enumerate(view.segments):
             paths = self._lacking(segment, view.settings)
+            kept = segment.kinds(view.settings)
             kinds = segment.lacks_derived(view.settings)
+            needless = set(entries[i].derived) - set(kept)
             small = most_rows is None or len(segment) <= most_rows
-            if segment.damaged or not small or not (paths or kinds):
+            if segment.damaged or not small or not (paths or kinds or needless):
                 continue
             with self._database.read() as connection:
                 found = read_columns(connection, segment.rows, paths)
                 derived = {  # where a search has made it, it is in memory already
                     name: segment.derived.current(
-                        KINDS[name],
+                        kept[name],
                         segment.rows,
                         view.alive[i],
                         connection,
@@ -300,18 +306,21 @@ class Sealer:
                         progress,
                     )
                     for name in kinds
-                    if name in KINDS
+                    if not isinstance(kept[name], FieldKind)
                 }
-                rest = [name for name in kinds if name not in KINDS]
+                rest = [kept[name] for name in kinds if name not in derived]
                 derived |= derive(rest, segment.rows, connection, view.settings, progress)
             columns = self._write_columns(number + i, found, {})
             others = self._write_derived(number + i, derived, view.settings)
             names = [*columns.values(), *(file for _, file in others.values())]
+            old = {name: entries[i].derived[name] for name in entries[i].derived.keys() - needless}
+            gone = {entries[i].derived[name][1] for name in needless}
+            files = {file: size for file, size in entries[i].files.items() if file not in gone}
             entries[i] = replace(
                 entries[i],
                 columns={**entries[i].columns, **columns},
-                derived={**entries[i].derived, **others},
-                files={**entries[i].files, **self._sizes(names)},
+                derived={**old, **others},
+                files={**files, **self._sizes(names)},
             )
         changed = tuple(entries) != view.manifest.segments
         if changed:
@@ -401,7 +410,8 @@ class Sealer:
             last_row = _last_row(connection) if job.tail else entries[job.stop - 1].last_row
             rows, vectors = read_rows(connection, view.settings, first_row, last_row)
             columns = read_columns(connection, rows, list(view.settings.indexed))
-            derived = derive(kept_kinds(view.settings), rows, connection, view.settings, progress)
+            kinds = kept_kinds(view.settings, vectors).values()
+            derived = derive(kinds, rows, connection, view.settings, progress)
             keys = _sample_keys(connection, rows)
             asked = {
                 name: logged_queries(connection, name, field.dim or 0)

@@ -7,7 +7,7 @@ included, or a span of an order, which a window searches.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -48,15 +48,22 @@ def find(
     radius: float | None,
     recall: float,
     exact: bool,
+    ask: Callable[[int, Part], Neighbours] | None = None,
 ) -> Found:
-    """The nearest selected rows of each query, over all parts of the view."""
+    """The nearest selected rows of each query, over all parts of the view.
+
+    ``ask`` searches a segment, by its number, otherwise than by its own index.
+    """
     started = perf_counter()
     parts: list[list[Row]] = []
     recalls: list[float] = []
     strategy, reason, scanned, spoken = "exact", "", 0, 0
     weighed: list[dict[str, float]] = []
-    for segment, part in zip(view.segments, selected.parts, strict=False):
-        answer = _search(segment, part, field, queries, k, radius, recall, exact)
+    for i, (segment, part) in enumerate(zip(view.segments, selected.parts, strict=False)):
+        if ask is not None:
+            answer = ask(i, part)
+        else:
+            answer = _search(segment, part, field, queries, k, radius, recall, exact)
         info = answer.info
         if info is None:
             continue

@@ -21,7 +21,7 @@ from likewise.index import Index, Window, is_current, load
 from likewise.index.exact import Exact
 from likewise.store.columns import Column, Order
 from likewise.store.database import damaged
-from likewise.store.derived import Derived
+from likewise.store.derived import Derived, Kind
 from likewise.store.field_columns import FieldColumns
 from likewise.store.kinds import kept_kinds
 from likewise.store.manifest import SegmentEntry
@@ -92,6 +92,10 @@ class Segment:
             for name in names
         )
 
+    def kinds(self, settings: Settings) -> dict[str, Kind]:
+        """The kinds that ``settings`` keep, for the rows here."""
+        return kept_kinds(settings, {name: self.vectors(name) for name in settings.dense})
+
     def lacks_derived(self, settings: Settings) -> list[str]:
         """The kinds that ``settings`` keep, and that have no file here."""
         mapped = self.derived.mapped
@@ -144,7 +148,7 @@ def open_segment(
         for path, files in entry.windows.items()
     }
     fields = FieldColumns(rows, *_open_columns(cache, entry, settings, damaged))
-    derived = Derived(_open_derived(cache, entry, settings, damaged))
+    derived = Derived(_open_derived(cache, entry, settings, vectors, damaged))
     return Segment(entry, rows, indexes, fields, tuple(damaged), outdated, windows, derived)
 
 
@@ -229,11 +233,15 @@ def _open_columns(
 
 
 def _open_derived(
-    cache: Path, entry: SegmentEntry, settings: Settings, damaged: list[str]
+    cache: Path,
+    entry: SegmentEntry,
+    settings: Settings,
+    vectors: Mapping[str, Float32Array],
+    damaged: list[str],
 ) -> dict[str, Any]:
     """What is kept and still as this version would make it; the rest is made when it is needed."""
     found: dict[str, Any] = {}
-    for name, kind in kept_kinds(settings).items():
+    for name, kind in kept_kinds(settings, vectors).items():
         identity, file = entry.derived.get(name, ("", ""))
         if identity != kind.identity(settings):
             continue

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from likewise import metrics
-from likewise._arguments import check_count, check_recall
+from likewise._arguments import check_count, check_recall, suggest_fields
 from likewise.encode import Encoder, get_encoder
 from likewise.errors import InvalidArgument, InvalidType
 from likewise.store.fields import Field, field_of
+from likewise.store.prefix_ways import PrefixWay
 
 #: The name of the field that the short form of ``create`` makes.
 DEFAULT_FIELD = "dense"
@@ -25,6 +26,7 @@ DEFAULT_LANGUAGE = "english"
 RESERVED_FIELDS = frozenset({LEXICAL, "id", "text", "vector", "vectors"})
 
 
+@suggest_fields
 @dataclass(frozen=True, slots=True)
 class VectorField:
     """One named vector of every row.
@@ -35,6 +37,9 @@ class VectorField:
         encoder: what turns a row's text into this vector: a registered name, an `Encoder`,
             or None when every row brings the vector itself.
         fingerprint: of the encoder that filled the field; set by the collection.
+        nested: whether the first numbers of a vector are made to tell the most, as by Matryoshka
+            training; taken from the encoder when left out, else False. Searches by ``dims=`` turn
+            vectors that are not nested by PCA first.
 
     Example:
         >>> VectorField(dim=3, metric="l2").metric
@@ -45,8 +50,11 @@ class VectorField:
     metric: str | None = None
     encoder: str | Encoder | None = None
     fingerprint: str | None = None
+    nested: bool | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.nested, bool | None):
+            raise InvalidType(f"nested must be True, False or None; got {self.nested!r}")
         if self.dim is not None:
             object.__setattr__(self, "dim", check_count("dim", self.dim))
         if self.metric is not None:
@@ -68,7 +76,7 @@ class VectorField:
                     f"vector field {name!r} needs dim= (numbers a vector) or encoder= "
                     "(such as 'minilm')"
                 )
-            return VectorField(self.dim, self.metric or "cosine")
+            return VectorField(self.dim, self.metric or "cosine", nested=bool(self.nested))
         encoder = get_encoder(self.encoder)
         if self.dim is not None and self.dim != encoder.dim:
             raise InvalidArgument(
@@ -76,7 +84,11 @@ class VectorField:
                 f"{encoder.dim} numbers; leave dim out"
             )
         return VectorField(
-            encoder.dim, self.metric or encoder.metric, encoder.name, encoder.fingerprint
+            encoder.dim,
+            self.metric or encoder.metric,
+            encoder.name,
+            encoder.fingerprint,
+            encoder.nested if self.nested is None else self.nested,
         )
 
     def get_encoder(self, encoder: Any) -> Encoder:
@@ -112,6 +124,7 @@ class Settings:
         random_state: seeds every graph.
         language: of the texts, for lexical search; None cuts no word to its stem.
         kept: the kinds of things derived of rows that are kept in the cache (`store.kinds`).
+        prefixes: vector fields to the prefixes of them that are kept in the cache.
     """
 
     fields: dict[str, AnyField]
@@ -122,6 +135,7 @@ class Settings:
     random_state: int = 0
     language: str | None = DEFAULT_LANGUAGE
     kept: tuple[str, ...] = ()
+    prefixes: dict[str, tuple[PrefixWay, ...]] = field(default_factory=dict)
 
     @property
     def dense(self) -> dict[str, VectorField]:
@@ -156,6 +170,7 @@ class Settings:
                 "metric": field.metric,
                 "encoder": field.encoder_name,
                 "fingerprint": field.fingerprint,
+                **({"nested": True} if field.nested else {}),
             }
             for name, field in self.fields.items()
         }
@@ -167,16 +182,22 @@ class Settings:
                 "recall": self.recall,
                 "log_queries": self.log_queries,
                 "random_state": self.random_state,
-                **self._lexical(),
+                **self._unusual(),
             }
         )
 
-    def _lexical(self) -> dict[str, Any]:
+    def _unusual(self) -> dict[str, Any]:
         """Only what is not as usual, which older versions would not know."""
         found: dict[str, Any] = {}
         if self.language != DEFAULT_LANGUAGE:
             found["language"] = self.language
-        return found | ({"kept": list(self.kept)} if self.kept else {})
+        if self.kept:
+            found["kept"] = list(self.kept)
+        if self.prefixes:
+            found["prefixes"] = {
+                name: [asdict(way) for way in ways] for name, ways in self.prefixes.items()
+            }
+        return found
 
     @classmethod
     def loads(cls, text: str) -> Settings:
@@ -188,11 +209,16 @@ class Settings:
         }
         windows = content.pop("windows", {})  # which older collections do not have
         kept = tuple(content.pop("kept", ()))
+        prefixes = {
+            name: tuple(PrefixWay(**way) for way in ways)
+            for name, ways in content.pop("prefixes", {}).items()
+        }
         return cls(
             fields,
             tuple(content.pop("indexed")),
             {path: tuple(chosen) for path, chosen in windows.items()},
             kept=kept,
+            prefixes=prefixes,
             **content,
         )
 
@@ -201,6 +227,7 @@ def make_settings(
     *,
     dim: int | None,
     metric: str | None,
+    nested: bool | None,
     encoder: str | Encoder | None,
     fields: Mapping[str, AnyField] | None,
     recall: float,
@@ -214,11 +241,11 @@ def make_settings(
         InvalidArgument: short and long form together, or neither; a reserved field name; an
             unknown language.
     """
-    short = VectorField(dim, metric, encoder)
+    short = VectorField(dim, metric, encoder, nested=nested)
     if fields is None:
         named: Mapping[str, AnyField] = {DEFAULT_FIELD: short}
     elif short != VectorField():
-        raise InvalidArgument("give either fields= or dim=/metric=/encoder=, not both")
+        raise InvalidArgument("give either fields= or dim=/metric=/nested=/encoder=, not both")
     elif not isinstance(fields, Mapping):
         raise InvalidType(
             f"fields must be a dict of name to VectorField, SparseField, BagField or "

@@ -49,12 +49,16 @@ def create(
             autocompletion=metric_names,
         ),
     ] = None,
+    nested: Annotated[
+        bool | None,
+        typer.Option(help="The first numbers of vectors tell the most (Matryoshka)."),
+    ] = None,
     json_output: Json = False,
 ) -> None:
     """Make an empty collection, with an encoder for texts or a dimension for vectors."""
     import likewise as lw
 
-    given = {"encoder": encoder, "dim": dim, "metric": metric}
+    given = {"encoder": encoder, "dim": dim, "metric": metric, "nested": nested}
     arguments: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     with lw.create(path, **arguments) as collection:
         about = collection.info()

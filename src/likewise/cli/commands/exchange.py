@@ -1,4 +1,4 @@
-"""``likewise import`` and ``export``: files to rows and rows to files."""
+"""``likewise import``, ``export`` and ``index-text``: files to rows, and texts to terms."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command("import")(import_files)
     app.command("export")(export_file)
+    app.command()(index_text)
 
 
 def import_files(
@@ -148,6 +149,31 @@ def export_file(
         show_json(report.to_dict())
     else:
         remark(f"wrote {counted(report.rows, 'row')} to {', '.join(report.files)}")
+
+
+def index_text(
+    path: CollectionPath,
+    language: Annotated[
+        str | None,
+        typer.Option(
+            help="Of the texts, to cut words to their stems: english, german, ...; 'none' cuts "
+            "none. Left out, it stays what it is."
+        ),
+    ] = None,
+    json_output: Json = False,
+) -> None:
+    """Keep the terms of all texts, so that the first search by words need not read them."""
+    import likewise as lw
+
+    given = {} if language is None else {"language": None if language == "none" else language}
+    with lw.open(path) as collection:
+        collection.index_text(**given)
+        kept = collection.settings.language
+        rows = len(collection)
+    if json_output:
+        show_json({"language": kept, "rows": rows})
+    else:
+        remark(f"{path}: the terms of {counted(rows, 'row')} are kept; language {kept or 'none'}")
 
 
 def _only_with_one_file(files: list[Path], options: dict[str, bool]) -> None:

@@ -8,19 +8,23 @@ from typing import Annotated, Any
 
 import typer
 
-from likewise.cli.options import DEFAULT_K, IDS_HELP, CollectionPath, Json, Using, Where, find_rows
+from likewise.cli.options import (
+    DEFAULT_K,
+    IDS_HELP,
+    CollectionPath,
+    Cutoff,
+    Fuse,
+    Json,
+    Using,
+    Weight,
+    Where,
+    find_rows,
+    read_cutoff,
+    read_names,
+    read_weights,
+)
 from likewise.cli.output import counted, one_line, remark, shortened, show_json, show_table
 from likewise.errors import InvalidArgument, InvalidFile
-
-Fuse = Annotated[
-    str | None, typer.Option("--fuse", help="How several fields are fused: rrf (ranks) or score.")
-]
-Weight = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--weight", metavar="FIELD=NUMBER", help="How much a field counts; may be repeated."
-    ),
-]
 
 
 def register(app: typer.Typer) -> None:
@@ -56,6 +60,11 @@ def search(
     depth: Annotated[
         int | None, typer.Option(help="Candidates that each of several fields gives.")
     ] = None,
+    dims: Annotated[
+        int | None,
+        typer.Option(help="Propose by this many of the first numbers, rank by all."),
+    ] = None,
+    cutoff: Cutoff = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Say which strategies were weighed, and why.")
     ] = False,
@@ -75,36 +84,18 @@ def search(
             min_score=min_score,
             recall=recall,
             exact=exact,
-            using=_names(using),
+            using=read_names(using),
             fuse=fuse,
-            weights=_weights(weight),
+            weights=read_weights(weight),
             depth=depth,
+            dims=dims,
+            cutoff=read_cutoff(cutoff),
             explain=explain,
         )
     if json_output:
         show_json({"hits": [_hit(hit) for hit in results], "info": results.info.to_dict()})
     else:
-        _show(results, explain)
-
-
-def _names(using: list[str] | None) -> list[str] | None:
-    """``dense,lexical`` as two names, and options given twice as well."""
-    return [name for item in using for name in item.split(",")] if using else None
-
-
-def _weights(given: list[str] | None) -> dict[str, float] | None:
-    if not given:
-        return None
-    weights: dict[str, float] = {}
-    for item in given:
-        name, _, number = item.partition("=")
-        try:
-            weights[name] = float(number)
-        except ValueError:
-            raise InvalidArgument(
-                f"--weight takes FIELD=NUMBER, such as lexical=0.5; got {item!r}"
-            ) from None
-    return weights
+        _show(results, explain, cutoff is not None)
 
 
 def _query(collection: Any, question: str | None, id: str | None, vector: Path | None) -> Any:
@@ -136,6 +127,7 @@ def _hit(hit: Any) -> dict[str, Any]:
         "id": hit.id,
         "distance": hit.distance,
         "score": hit.score,
+        **({} if hit.probability is None else {"probability": hit.probability}),
         "text": hit.text,
         "metadata": hit.metadata,
         **({"branches": branches} if branches else {}),
@@ -149,15 +141,21 @@ def _place(hit: Any) -> Any:
     return " ".join(f"{name}:{branch.rank or '-'}" for name, branch in hit.branches.items())
 
 
-def _show(results: Any, explain: bool) -> None:
+def _cells(hit: Any) -> tuple[Any, ...]:
+    """The hit's line; its probability is in it where the answer was cut."""
+    probability = [] if hit.probability is None else [f"{hit.probability:.3f}"]
+    shown = shortened(hit.text), one_line(hit.metadata)
+    return hit.id, f"{hit.score:.4f}", _place(hit), *probability, *shown
+
+
+def _show(results: Any, explain: bool, cut: bool) -> None:
     show_table(
-        ["id", "score", "distance", "text", "metadata"],
-        [
-            (hit.id, f"{hit.score:.4f}", _place(hit), shortened(hit.text), one_line(hit.metadata))
-            for hit in results
-        ],
+        ["id", "score", "distance", *["probability"] * cut, "text", "metadata"],
+        [_cells(hit) for hit in results],
         wide="text",
     )
+    if cut and not len(results):
+        remark("nothing is close enough to be relevant")
     info = results.info
     remark(
         f"{counted(len(results), 'hit')} of {counted(info.matching, 'matching row')} "

@@ -14,7 +14,15 @@ from likewise.index._compiled.library import Library, Progress, WarmReport
 from likewise.index._postings import plain
 
 #: The modules that hold kernels, in the order in which they are loaded.
-KERNELS: tuple[str, ...] = ("scoring", "heap", "search")
+KERNELS: tuple[str, ...] = (
+    "scoring",
+    "heap",
+    "bounds",
+    "sums",
+    "lists",
+    "settling",
+    "search",
+)
 
 _library = Library(__name__, KERNELS)
 _behind = Behind(_library)

@@ -36,8 +36,9 @@ def search(
     first: int,
     count: int,
     floor: float,
+    last: bool,
     best: Best,
-    scratch: Any = None,
+    memory: Any = None,
 ) -> int:
     """Put the best rows of these postings into ``best``; gives how many postings were scored.
 
@@ -47,7 +48,8 @@ def search(
         first: the number of the first row in ``best``; numbers there are smaller.
         count: rows there are.
         floor: scores must be above it.
-        scratch: the kernel's, and not needed here.
+        memory: the kernel's, and not needed here.
+        last: these are the last postings: the best rows are then a list, the best first.
     """
     scored = 0
     for query in range(len(asked.offsets) - 1):
@@ -62,11 +64,11 @@ def search(
         if len(passing):
             touched &= passing
         rows = np.flatnonzero(touched)
-        _keep(best, query, sums[rows], rows + first, floor)
+        _keep(best, query, sums[rows], rows + first, floor, last)
     return scored
 
 
-def _keep(best: Best, query: int, scores: Any, rows: Any, floor: float) -> None:
+def _keep(best: Best, query: int, scores: Any, rows: Any, floor: float, last: bool) -> None:
     k = best.scores.shape[1]
     held = int(best.found[query])
     scores = np.concatenate([best.scores[query, :held], scores])
@@ -77,6 +79,8 @@ def _keep(best: Best, query: int, scores: Any, rows: Any, floor: float) -> None:
         least = np.partition(scores, len(scores) - k)[len(scores) - k]
         above = scores >= least
         scores, rows = scores[above], rows[above]
-    order = np.lexsort((rows, -scores))[:k][::-1]  # the worst first, as in a heap
+    order = np.lexsort((rows, -scores))[:k]
+    if not last:
+        order = order[::-1]  # the worst first, as in a heap
     best.scores[query, : len(order)], best.rows[query, : len(order)] = scores[order], rows[order]
     best.found[query] = len(order)

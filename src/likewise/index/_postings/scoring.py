@@ -12,9 +12,15 @@ from likewise.index._compiled.jit import kernel
 
 #: More than rounding can take from a bound that is true of real numbers.
 ROUNDING = 1.0 + 1e-12
+#: More than rounding can do to a sum of fewer than a million bounds in another order.
+SLACK = 1.0 + 1e-9
+#: What a term of weight 0 adds: lost in every other sum, but its rows are found.
+TINY = 1e-300
+#: Sums that hold nothing else are 0.
+NOTHING = 1e-200
 
 
-@kernel(inline="always")
+@kernel(inline="always", error_model="numpy")
 def score_of(x: Any, length: Any, weight: Any, formula: Any) -> Any:
     """What weight or count ``x`` in a row of that length adds for a term of ``weight``."""
     if not formula.counts:

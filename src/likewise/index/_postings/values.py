@@ -13,8 +13,8 @@ import numpy as np
 BLOCK = 64
 #: A term that at least one row in so many has gets a bitmap, in which rows are looked up quicker.
 DENSE = 16
-#: Rows that are scored together: their sums fit the first cache.
-WINDOW = 4096
+#: Rows that are scored together: their sums stay in the processor's nearest caches.
+WINDOW = 8192
 
 
 class Postings(NamedTuple):
@@ -92,48 +92,29 @@ class Best(NamedTuple):
     found: Any
 
 
-class Scratch(NamedTuple):
-    """Memory of one thread: ``sums`` and ``marks`` of a window, ``values`` of a term's postings
-    there, the rows ``found`` with what is known of their ``scores``, and for each term of a query
-
-    - ``at``, ``ends``: its postings in the window;
-    - ``block``, ``after``: the blocks that hold ``at`` and ``ends``;
-    - ``bounds``: the most that it adds to a row there;
-    - ``order``, ``rank``: the terms by their bounds, the least first, and the inverse;
-    - ``rests``: by rank, the sum of all bounds before;
-    - ``parts``: what it adds to one row.
-    """
-
-    sums: Any
-    marks: Any
-    values: Any
-    found: Any
-    scores: Any
-    at: Any
-    ends: Any
-    block: Any
-    after: Any
-    bounds: Any
-    order: Any
-    rank: Any
-    rests: Any
-    parts: Any
-
-
-def scratch(terms: int) -> Scratch:
-    """For queries of at most so many terms."""
-    size = terms + 1
-    of_terms = {name: np.zeros(size, dtype=np.int64) for name in Scratch._fields[5:]}
-    of_terms |= {name: np.zeros(size, dtype=np.float64) for name in ("bounds", "rests", "parts")}
-    marks, found = np.zeros(WINDOW // 64, dtype=np.uint64), np.zeros(WINDOW, dtype=np.int64)
-    sums, scores = np.zeros(WINDOW), np.zeros(WINDOW)
-    return Scratch(sums, marks, np.zeros(WINDOW), found, scores, **of_terms)
+#: What a search knows of a term of a query:
+#:
+#: - ``place``, ``weight``: as in `Asked`;
+#: - ``at``, ``end``: its postings in the window; ``stop``: where all of them end;
+#: - ``bound``: the most that it adds to a row there;
+#: - ``rank``: its place among the terms by their bounds, the least first; ``rest``: the sum of the
+#:   bounds of those before.
+Term = np.dtype(
+    [(name, np.int64) for name in ("place", "at", "end", "stop", "rank")]
+    + [(name, np.float64) for name in ("weight", "bound", "rest")]
+)
 
 
 def best(queries: int, k: int) -> Best:
     """Nothing found yet."""
     return Best(
-        np.zeros((queries, k), dtype=np.float64),
-        np.zeros((queries, k), dtype=np.int64),
+        np.empty((queries, k), dtype=np.float64),
+        np.empty((queries, k), dtype=np.int64),
         np.zeros(queries, dtype=np.int64),
     )
+
+
+def memory() -> Any:
+    """What one thread adds up with: the sums of a window, which are 0 between searches, and what
+    the postings of a term add there."""
+    return np.zeros((2, WINDOW + BLOCK), dtype=np.float64)

@@ -9,16 +9,19 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from likewise._arguments import check_count
+from likewise._arguments import check_count, suggest_fields
 from likewise.encode import TokenEncoder, get_token_encoder
 from likewise.errors import InvalidArgument, InvalidType, UnknownMetric
-from likewise.index import MultiVector
+from likewise.index import FixedDimensional, MultiVector
 from likewise.index._bag_store import STORAGES
 from likewise.index.multivector import FILE_FORMAT
 from likewise.metrics import Metric, resolve
 from likewise.results import Neighbours
 from likewise.store.fields.base import Field, Floats, Namer, Progress, gone_of
 from likewise.vectors import Bags, Float32Array, as_bags
+
+#: What proposes sealed bags.
+ENCODING = FixedDimensional()
 
 
 class BagValues(Field):
@@ -122,7 +125,7 @@ class BagValues(Field):
         bags = Bags.from_bytes([filler if blob is None else blob for blob in blobs], dim)
         options: dict[str, Any] = {"random_state": random_state}
         if kept:
-            options |= {"storage": self.storage}
+            options |= {"storage": self.storage, "encoding": ENCODING}
         else:
             options |= {"encoding": None}
         index = MultiVector(self._metric, **options).fit(bags)
@@ -163,6 +166,7 @@ class BagValues(Field):
         return float(self._metric.from_score(score))
 
 
+@suggest_fields
 @dataclass(frozen=True, slots=True)
 class BagField(BagValues):
     """Several vectors of every row: one a token of its text, or one a part of what it is.

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from likewise._arguments import check_count
+from likewise._arguments import check_count, suggest_fields
 from likewise.errors import InvalidArgument, InvalidType, InvalidVector
 from likewise.index import Exact, Gaussian
 from likewise.index.base import FILE_FORMAT
@@ -175,6 +175,7 @@ class GaussianValues(Field):
         return np.inf if score <= 0 else 1.0 / score - 1.0
 
 
+@suggest_fields
 @dataclass(frozen=True, slots=True)
 class GaussianField(GaussianValues):
     """A normal distribution a row, with a variance in each dimension: where it is, and how surely.

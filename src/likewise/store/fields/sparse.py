@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 
+from likewise._arguments import suggest_fields
 from likewise.errors import DamagedFile, InvalidType, InvalidVector, UnknownEncoder
 from likewise.index import Sparse
 from likewise.index.sparse import SPARSE_FORMAT
@@ -164,6 +165,7 @@ class SparseValues(Field):
         return np.asarray(s / (s + own)) if own > 0 else np.zeros(len(s))
 
 
+@suggest_fields
 @dataclass(frozen=True, slots=True)
 class SparseField(SparseValues):
     """Weighted terms of every row: a learned sparse vector (SPLADE), or any weights of your own.
