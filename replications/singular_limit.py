@@ -21,7 +21,7 @@ NOISE = 0.15
 #: Twice p (1 - p): the error of one nearest neighbour, however many rows.
 NEAREST = 2 * NOISE * (1 - NOISE)
 #: Rows and depth of the finite networks that are set beside their limits.
-FEW, DEPTHS = 300, {"relu": 2000, "second Hermite": 9, "optimal": 250}
+FEW, DEPTHS = 100, {"relu": 5000, "second Hermite": 16, "optimal": 250}
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +158,9 @@ def judged(lines: list[Errors], agree: dict[str, float]) -> Outcome:
             "a square, lifted to the sphere, with 15 % of labels wrong.",
             "The error falls slowly, as theory has it: the weights of the k nearest rows are like "
             "1 / k, so that the number of votes grows as the square of ln n.",
+            f"Depth is compared on {FEW} rows. A first reading, on 300 with 2,000 and 9 layers, "
+            "found 78 % for ReLU and 63 % for the second Hermite polynomial, and said partly: "
+            "limits of depth come later where there are more rows.",
         ],
     )
 
