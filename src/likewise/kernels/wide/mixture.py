@@ -41,8 +41,8 @@ class FiniteWidthRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
     Cost: M (n T^2 + T^3) to fit, T the last width; M n sum width_l width_{l+1} to predict.
 
-    Source: B. Hanin and others on kernels at finite width (see `FiniteWidth`); importance
-    sampling of random features as here is elementary.
+    Source: importance sampling from the prior; that networks of finite width are mixtures of
+    Gaussian processes is in the sources of `FiniteWidth`.
 
     Example:
         >>> X = np.linspace(-1, 1, 20)[:, None]
