@@ -118,6 +118,10 @@ def test_arrays_broadcast_in_their_precision(activation):
         np.testing.assert_allclose(slopes, expected, rtol=2e-5, atol=1e-6)
         assert activation.derivative_dual_at(single[1]).dtype == np.float32
         assert activation.derivative_dual(0.5, 0.5, np.zeros((2, 2))).shape == (2, 2)
+        dual, slope = activation.dual_and_derivative(q, r, 0.1)
+        np.testing.assert_array_equal(dual, activation.dual(q, r, 0.1))
+        np.testing.assert_array_equal(slope, activation.derivative_dual(q, r, 0.1))
+        assert dual.shape == slope.shape == (2, 3)
     assert activation.dual(0.5, 0.5, np.zeros((2, 2))).shape == (2, 2)
 
 

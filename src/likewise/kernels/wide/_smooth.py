@@ -69,15 +69,25 @@ class Erf(Activation):
         return wc, np.sqrt(both - wc * wc)
 
     def _dual(self, q: FloatArray, r: FloatArray, c: FloatArray) -> FloatArray:
-        # The arc tangent keeps the digits that the arc sine loses near 1.
-        out: FloatArray = np.arctan2(*self._parts(q, r, c))
-        out *= 2 * self.scale**2 / np.pi
-        out += self.shift**2
-        return out
+        wc, root = self._parts(q, r, c)
+        return self._from_angle(np.arctan(wc / root))
 
     def _derivative_dual(self, q: FloatArray, r: FloatArray, c: FloatArray) -> FloatArray:
-        out: FloatArray = (4 * (self.scale * self.rate) ** 2 / np.pi) / self._parts(q, r, c)[1]
-        return out
+        return self._slopes(self._parts(q, r, c)[1])
+
+    def _both(self, q: FloatArray, r: FloatArray, c: FloatArray) -> tuple[FloatArray, FloatArray]:
+        wc, root = self._parts(q, r, c)
+        return self._from_angle(np.arctan(wc / root)), self._slopes(root)
+
+    def _from_angle(self, angle: FloatArray) -> FloatArray:
+        # Of the arc tangent, which keeps the digits that the arc sine loses near 1.
+        angle *= 2 * self.scale**2 / np.pi
+        angle += self.shift**2
+        return angle
+
+    def _slopes(self, root: FloatArray) -> FloatArray:
+        slopes: FloatArray = (4 * (self.scale * self.rate) ** 2 / np.pi) / root
+        return slopes
 
 
 @dataclass(frozen=True)
@@ -121,24 +131,46 @@ class GELU(Activation):
         return out
 
     def _dual(self, q: FloatArray, r: FloatArray, c: FloatArray) -> FloatArray:
-        root, both, F = self._parts(q, r, c)
-        A, qr = (1 - q * r) / both, q * r
-        out: FloatArray = c * F + (c * c * A + qr) / (TURN * root)
+        root, _, F = self._parts(q, r, c)
+        out: FloatArray = self._top(q, r, c) / (TURN * root)
+        out += c * F
         return out
 
     def _derivative_dual(self, q: FloatArray, r: FloatArray, c: FloatArray) -> FloatArray:
-        root, both, F = self._parts(q, r, c)
-        A, qr = (1 - q * r) / both, q * r
-        out: FloatArray = F + c / (TURN * root) * (1 + 2 * A + (c * c * A + qr) / root**2)
+        return self._both(q, r, c)[1]
+
+    def _both(self, q: FloatArray, r: FloatArray, c: FloatArray) -> tuple[FloatArray, FloatArray]:
+        root, A, F = self._parts(q, r, c)
+        over = 1 / (TURN * root)
+        top = self._top(q, r, c)
+        dual = top * over
+        dual += c * F
+        top /= root
+        top /= root
+        top += 1 + 2 * A
+        top *= over
+        top *= c
+        top += F
+        return dual, top
+
+    @staticmethod
+    def _top(q: FloatArray, r: FloatArray, c: FloatArray) -> FloatArray:
+        qr = q * r
+        out: FloatArray = c * c * ((1 - qr) / ((1 + q) * (1 + r)))
+        out += qr
         return out
 
     @staticmethod
     def _parts(
         q: FloatArray, r: FloatArray, c: FloatArray
     ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """sqrt(D), A and F."""
         both = (1 + q) * (1 + r)
         root: FloatArray = np.sqrt(both - c * c)
-        return root, both, np.arctan2(c, root) / TURN + 0.25
+        F: FloatArray = np.arctan(c / root)
+        F /= TURN
+        F += 0.25
+        return root, (1 - q * r) / both, F
 
 
 @dataclass(frozen=True)

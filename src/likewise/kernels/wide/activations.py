@@ -39,9 +39,7 @@ __all__ = [
 
 
 def _sigmoid(u: FloatArray) -> FloatArray:
-    from scipy.special import expit
-
-    out: FloatArray = expit(u)
+    out: FloatArray = np.exp(-np.logaddexp(0.0, -u))
     return out
 
 
