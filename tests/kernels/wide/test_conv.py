@@ -97,12 +97,12 @@ class TestConvNNGP(KernelConformance):
 
     def variants(self):
         return [
-            ConvNNGP(2, "erf", filter_size=2, padding="valid", pooling="average"),
+            ConvNNGP(1, "erf", filter_size=2, padding="valid", pooling="average"),
             ConvNNGP(depth=3, filter_size=5, residual=0.7, bias_variance=0.1),
         ]
 
     def rows(self, n, seed=0):
-        return np.random.default_rng(seed).standard_normal((n, 3, 3, 2))
+        return np.random.default_rng(seed).standard_normal((n, 2, 3, 2))
 
     def plain(self, kernel, x, y):
         return formula(kernel, x, y)[0]
@@ -116,7 +116,7 @@ class TestConvNNGP(KernelConformance):
         with pytest.raises(DimensionMismatch, match="height, width, channels"):
             k(X[0])
         with pytest.raises(DimensionMismatch):
-            k(X, X[:, :2])
+            k(X, X[:, :1])
         for bad in ("text", 3.0, None):
             with pytest.raises(InvalidType):
                 k(bad)
@@ -173,6 +173,13 @@ def test_one_position_is_fully_connected(conv, dense):
     for arguments in ({}, {"residual": 0.5, "bias_variance": 0.2}, {"activation": "gelu"}):
         same = conv(depth=3, filter_size=1, **arguments)(X[:, None, None, :])
         np.testing.assert_allclose(same, dense(depth=3, **arguments)(X), rtol=1e-10)
+
+
+def test_valid_layers_shrink():
+    X = np.random.default_rng(0).standard_normal((2, 4, 5, 1))
+    kernel = ConvNTK(2, "erf", filter_size=2, padding="valid", pooling="average")
+    exact = [[formula(kernel, x, y)[1] for y in X] for x in X]
+    np.testing.assert_allclose(kernel(X, X + 0.0), exact, rtol=1e-6)
 
 
 def test_pooling_does_not_see_where_something_is():
