@@ -17,7 +17,7 @@ from replications.protocol import Table
 
 SIDE, CHANNELS, DEPTH, ROUNDS = 32, 3, 4, 3
 #: Images without pooling and with it, where each pair of positions counts.
-IMAGES = {None: 48, "average": 8}
+IMAGES = {None: 48, "average": 4}
 
 
 def run(setting: Setting) -> Outcome:
