@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from benchmarks import (
     cold_start,
+    convolutions,
     filtered_search,
     graph_search,
     index_families,
@@ -33,5 +34,6 @@ BENCHMARKS: dict[str, Benchmark] = {
         lexical_search.BENCHMARK,
         kernel_ridge.BENCHMARK,
         ntk.BENCHMARK,
+        convolutions.BENCHMARK,
     )
 }

@@ -41,13 +41,26 @@ class NeuralTangents:
             env=environment,
         )
 
-    def kernel(self, rows: Path, activation: str, depth: int, get: str, save: Path | None) -> float:
-        """Seconds of one kernel matrix of the rows in a file; it is written to ``save``."""
+    def kernel(
+        self,
+        rows: Path,
+        activation: str,
+        depth: int,
+        get: str,
+        save: Path | None,
+        *,
+        images: str | None = None,
+    ) -> float:
+        """Seconds of one kernel matrix of the rows in a file; it is written to ``save``.
+
+        ``images`` is None for fully connected layers, ``"flat"`` or ``"pooled"`` for convolutions.
+        """
         asked = {
             "rows": str(rows),
             "activation": activation,
             "depth": depth,
             "get": get,
+            "images": images,
             "save": None if save is None else str(save),
         }
         sent, answers = self._process.stdin, self._process.stdout
@@ -86,12 +99,29 @@ def serve() -> None:
     for line in sys.stdin:
         asked = json.loads(line)
         X = np.load(asked["rows"])
-        key = (asked["activation"], asked["depth"], asked["get"], X.shape, X.dtype.str)
+        key = (
+            asked["activation"],
+            asked["depth"],
+            asked["get"],
+            asked["images"],
+            X.shape,
+            X.dtype.str,
+        )
         if key not in kernels:
             layers: list[Any] = []
+            wide = {"W_std": 2**0.5, "b_std": 0.1}
             for _ in range(asked["depth"]):
-                layers += [stax.Dense(1, W_std=2**0.5, b_std=0.1), nonlinear[asked["activation"]]()]
-            _, _, kernel = stax.serial(*layers, stax.Dense(1, W_std=2**0.5, b_std=0.1))
+                layers.append(
+                    stax.Conv(1, (3, 3), padding="SAME", **wide)
+                    if asked["images"]
+                    else stax.Dense(1, **wide)
+                )
+                layers.append(nonlinear[asked["activation"]]())
+            if asked["images"]:
+                layers.append(
+                    stax.GlobalAvgPool() if asked["images"] == "pooled" else stax.Flatten()
+                )
+            _, _, kernel = stax.serial(*layers, stax.Dense(1, **wide))
             kernels[key] = jax.jit(kernel, static_argnames="get")
             kernels[key](X, None, asked["get"]).block_until_ready()
         started = time.perf_counter()

@@ -35,7 +35,7 @@ class TestSumWithConstant(KernelConformance):
 
 
 class TestProduct(KernelConformance):
-    features = 6000
+    features = 2000
 
     def make(self):
         return RBF(length=0.8) * RBF(length=2.0)

@@ -18,7 +18,12 @@ from likewise.kernels.for_sklearn import SklearnKernel
 rng = np.random.default_rng(0)
 X = rng.standard_normal((40, 2))
 y = (np.hypot(*X.T) > 1.1).astype(int)
-VECTORS = {name: made() for name, made in KERNELS.items() if made().takes_vectors}
+# Rows must lie on a sphere for the one left out, and its own values there are infinite.
+VECTORS = {
+    name: made()
+    for name, made in KERNELS.items()
+    if made().takes_vectors and name != "singular-limit"
+}
 
 
 @pytest.mark.parametrize("name", VECTORS)

@@ -39,9 +39,14 @@ from likewise.kernels.things.quantum import QuantumFidelity
 from likewise.kernels.things.sets import Intersection, Jaccard, Tanimoto
 from likewise.kernels.things.strings import Spectrum
 from likewise.kernels.wide.activations import ACTIVATIONS, Activation, resolve_activation
+from likewise.kernels.wide.conv import ConvNNGP, ConvNTK
 from likewise.kernels.wide.depth_limit import DepthLimit, depth_limit
+from likewise.kernels.wide.finite_width import FiniteWidth
 from likewise.kernels.wide.fully_connected import NNGP, NTK
 from likewise.kernels.wide.hermite import hermite_coefficients
+from likewise.kernels.wide.hierarchical import HierarchicalNNGP, HierarchicalNTK
+from likewise.kernels.wide.limits import LimitClass, limit_class, optimal_activation
+from likewise.kernels.wide.singular_limit import SingularLimit, to_sphere
 
 if TYPE_CHECKING:
     from likewise.kernels.for_sklearn import SklearnKernel
@@ -56,12 +61,17 @@ __all__ = [
     "Activation",
     "ArcCosine",
     "Constant",
+    "ConvNNGP",
+    "ConvNTK",
     "Cosine",
     "DependenceTest",
     "DepthLimit",
     "DistanceCorrelationSelector",
     "FeatureMap",
+    "FiniteWidth",
     "GraphProximity",
+    "HierarchicalNNGP",
+    "HierarchicalNTK",
     "Hyperparameter",
     "Intersection",
     "Jaccard",
@@ -69,6 +79,7 @@ __all__ = [
     "KernelOperator",
     "KernelPlan",
     "Laplace",
+    "LimitClass",
     "Linear",
     "Matern",
     "Periodic",
@@ -79,6 +90,7 @@ __all__ = [
     "RandomFourier",
     "RationalQuadratic",
     "Scaled",
+    "SingularLimit",
     "SklearnKernel",
     "SlicedWasserstein",
     "Spectrum",
@@ -92,10 +104,13 @@ __all__ = [
     "gaussian_distances",
     "hermite_coefficients",
     "largest_component",
+    "limit_class",
     "machines",
+    "optimal_activation",
     "partial_distance_correlation",
     "proximity_grid",
     "resolve_activation",
+    "to_sphere",
     "unbiased_distance_correlation",
     "unbiased_distance_covariance",
 ]
@@ -124,6 +139,11 @@ KERNELS: dict[str, type[Kernel]] = {
         Tanimoto,
         Spectrum,
         QuantumFidelity,
+        ConvNNGP,
+        ConvNTK,
+        HierarchicalNNGP,
+        HierarchicalNTK,
+        SingularLimit,
     )
 }
 

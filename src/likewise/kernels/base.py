@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Set
+from dataclasses import replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -151,7 +152,7 @@ class Kernel(Parametrised, ABC):
         self._entries(some, beside)
         each = (perf_counter() - started) / (len(some) * len(beside))
         pairs = plan.rows * plan.columns / (2 if columns is None else 1)
-        return KernelPlan(*_of(plan), seconds=each * pairs / workers)
+        return replace(plan, seconds=each * pairs / workers)
 
     def gradient(self, X: Any) -> Float64Array:
         """The derivatives of ``k(X)`` by each number of `theta`, as (n, n, len(theta)).
@@ -262,10 +263,6 @@ class Kernel(Parametrised, ABC):
         tile, size = self._tile(rows), precision(rows).itemsize
         under_way = workers * self.temporaries * min(tile, n) * min(tile, m)
         return KernelPlan(n, m, tile, bytes=size * (n * m + under_way))
-
-
-def _of(plan: KernelPlan) -> tuple[int, int, int, int]:
-    return plan.rows, plan.columns, plan.tile, plan.bytes
 
 
 def check_kernel(kernel: Any, what: str = "kernel") -> Kernel:

@@ -129,7 +129,7 @@ class ProductFeatures(FeatureMap):
         self._left, self._right = left, right
         rng = np.random.default_rng(seed)
         D = self.n_features
-        self._signs = [rng.choice([-1.0, 1.0], (f.n_features, D)) for f in (left, right)]
+        self._signs = [2.0 * rng.integers(0, 2, (f.n_features, D)) - 1 for f in (left, right)]
 
     def _as_rows(self, values: Any) -> Any:
         decisive = self._right if isinstance(self._left, ConstantFeatures) else self._left

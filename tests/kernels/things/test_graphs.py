@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pytest
 from scipy.linalg import expm
@@ -20,6 +22,11 @@ def two_blocks(n=30, inside=0.6, between=0.2, seed=0):
 
 
 ADJACENCY, LABELS = two_blocks(60)
+
+
+@cache
+def of_the_graph(measure, t):
+    return by_series(measure, ADJACENCY, t)
 
 
 def by_series(measure, A, t):
@@ -64,7 +71,7 @@ class TestGraphProximity(KernelConformance):
         return np.random.default_rng(seed).permutation(60)[:n]
 
     def plain(self, kernel, x, y):
-        K = by_series(kernel.measure, ADJACENCY, kernel.t)
+        K = of_the_graph(kernel.measure, kernel.t)
         return np.log(K[x, y]) if kernel.log else K[x, y]
 
 
