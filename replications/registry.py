@@ -22,6 +22,7 @@ from replications import (
     splade_distillation,
     splade_efficient,
     splade_pooling,
+    vector_fields,
     window_filters,
 )
 from replications.protocol import Replication
@@ -49,5 +50,6 @@ REPLICATIONS: dict[str, Replication] = {
         scale_mixture.REPLICATION,
         self_distillation.REPLICATION,
         data_distillation.REPLICATION,
+        vector_fields.REPLICATION,
     )
 }

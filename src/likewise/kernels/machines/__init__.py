@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         distilled_filter,
         optimal_weight,
     )
+    from likewise.kernels.machines.vector_field import VectorFieldRegressor
 
 __all__ = [
     "METHODS",
@@ -41,6 +42,7 @@ __all__ = [
     "PositivePart",
     "ScaleMixture",
     "SelfDistilledRidge",
+    "VectorFieldRegressor",
     "distil_linear",
     "distil_rows",
     "distilled_filter",
@@ -58,6 +60,7 @@ _HOMES = {
     "self_distillation": ("SelfDistilledRidge", "distilled_filter", "optimal_weight"),
     "data_distillation": ("Distilled", "distil_linear", "distil_rows", "solve_labels"),
     "ridge": ("KernelRidge", "KernelRidgeClassifier"),
+    "vector_field": ("VectorFieldRegressor",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
