@@ -30,7 +30,7 @@ class Line:
 
 
 def run(setting: Setting) -> Outcome:
-    seeds, points = (1, 120) if setting.quick else (SEEDS, POINTS)
+    seeds, points = (1, 70) if setting.quick else (SEEDS, POINTS)
     shares = SHARES[1:] if setting.quick else SHARES
     cases = [(surface, share) for surface in SURFACES for share in shares]
     lines = []
@@ -103,7 +103,7 @@ def components(surface: str, X: Array64, frames: Array64, rng: np.random.Generat
     waves = 1.5 * rng.standard_normal((3, 4, 3))
     shifts = rng.uniform(0, 2 * np.pi, (3, 4))
     ambient = np.cos(np.einsum("na,cka->nck", X, waves) + shifts).sum(axis=2)
-    return np.einsum("nai,na->ni", frames, ambient)
+    return np.asarray(np.einsum("nai,na->ni", frames, ambient))
 
 
 def carried(X: Array64, y: Array64, T: Array64, Q: Array64, S: Array64) -> Array64:
@@ -113,7 +113,7 @@ def carried(X: Array64, y: Array64, T: Array64, Q: Array64, S: Array64) -> Array
     U, _, Vt = np.linalg.svd(np.einsum("mai,mkaj->mkij", S, T[near]))
     inside = np.einsum("mkaj,mka->mkj", T[near], y[near])
     turned = np.einsum("mkij,mkj->mki", U @ Vt, inside).mean(axis=1)
-    return np.einsum("mai,mi->ma", S, turned)
+    return np.asarray(np.einsum("mai,mi->ma", S, turned))
 
 
 def judged(lines: list[Line]) -> Outcome:

@@ -9,6 +9,7 @@ from likewise.kernels import machines
 from likewise.kernels._tiles import KernelPlan
 from likewise.kernels.base import Kernel
 from likewise.kernels.classical.rbf import RBF
+from likewise.kernels.classical.spectral_mixture import SpectralMixture
 from likewise.kernels.composed import Constant, Product, Scaled, Sum
 from likewise.kernels.feature_maps import FeatureMap, RandomFourier
 from likewise.kernels.operator import KernelOperator
@@ -26,6 +27,7 @@ __all__ = [
     "Product",
     "RandomFourier",
     "Scaled",
+    "SpectralMixture",
     "Sum",
     "machines",
 ]
@@ -36,5 +38,6 @@ KERNELS: dict[str, type[Kernel]] = {
     for kernel in (
         RBF,
         Constant,
+        SpectralMixture,
     )
 }

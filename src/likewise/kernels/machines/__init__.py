@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     )
     from likewise.kernels.machines.gaussian_process import GaussianProcessRegressor
     from likewise.kernels.machines.gp_classifier import GaussianProcessClassifier
+    from likewise.kernels.machines.pde import PDESolver
     from likewise.kernels.machines.planning import METHODS, Candidate, MachinePlan
     from likewise.kernels.machines.positive_part import PositivePart
     from likewise.kernels.machines.ridge import KernelRidge, KernelRidgeClassifier
@@ -39,6 +40,7 @@ __all__ = [
     "KernelRidgeClassifier",
     "Learning",
     "MachinePlan",
+    "PDESolver",
     "PositivePart",
     "ScaleMixture",
     "SelfDistilledRidge",
@@ -54,6 +56,7 @@ _HOMES = {
     "_marginal": ("Learning",),
     "gaussian_process": ("GaussianProcessRegressor",),
     "gp_classifier": ("GaussianProcessClassifier",),
+    "pde": ("PDESolver",),
     "planning": ("METHODS", "Candidate", "MachinePlan"),
     "positive_part": ("PositivePart",),
     "scale_mixture": ("ScaleMixture",),
