@@ -9,6 +9,7 @@ from replications import (
     cross_encoder_cur,
     data_distillation,
     gaussian_retrieval,
+    gp_pde,
     graph_insertion_order,
     hedged_embeddings,
     hnsw_insertion_order,
@@ -51,5 +52,6 @@ REPLICATIONS: dict[str, Replication] = {
         self_distillation.REPLICATION,
         data_distillation.REPLICATION,
         vector_fields.REPLICATION,
+        gp_pde.REPLICATION,
     )
 }

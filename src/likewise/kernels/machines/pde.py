@@ -144,7 +144,7 @@ class PDESolver:
         """Weights by which each wave contributes alike to the source."""
         p = max(orders[d] for orders in self.terms)
         at_zero = wave_derivatives(np.zeros(1), self._frequencies, self._lengths, 2 * p)[-1][:, 0]
-        return 1.0 / np.abs(at_zero)
+        return np.asarray(1.0 / np.abs(at_zero))
 
     def _start(self, weights: list[Float64Array], y: Float64Array) -> None:
         """Scale so that the data are as large as the process expects, and each one's unit is 1."""
@@ -222,4 +222,4 @@ def targets(name: str, values: Any, beside: str, points: Any) -> Float64Array:
             f"{name}: expected one number for each of the {len(points)} {beside}; "
             f"got shape {np.shape(values)}"
         )
-    return array[0].astype(np.float64)
+    return np.asarray(array[0], dtype=np.float64)
