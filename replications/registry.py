@@ -12,6 +12,7 @@ from replications import (
     distance_correlation,
     finite_width_density,
     gaussian_retrieval,
+    gp_pde,
     graph_insertion_order,
     graph_proximities,
     hedged_embeddings,
@@ -31,6 +32,7 @@ from replications import (
     splade_distillation,
     splade_efficient,
     splade_pooling,
+    vector_fields,
     window_filters,
 )
 from replications.protocol import Replication
@@ -67,5 +69,7 @@ REPLICATIONS: dict[str, Replication] = {
         multi_layer_features.REPLICATION,
         infinite_width.REPLICATION,
         ntk_small_data.REPLICATION,
+        vector_fields.REPLICATION,
+        gp_pde.REPLICATION,
     )
 }

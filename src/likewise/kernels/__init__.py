@@ -18,6 +18,7 @@ from likewise.kernels.classical.periodic import Periodic
 from likewise.kernels.classical.products import Cosine, Linear, Polynomial
 from likewise.kernels.classical.rational_quadratic import RationalQuadratic
 from likewise.kernels.classical.rbf import RBF
+from likewise.kernels.classical.spectral_mixture import SpectralMixture
 from likewise.kernels.composed import Constant, Product, Scaled, Sum
 from likewise.kernels.feature_maps import FeatureMap, RandomFourier
 from likewise.kernels.operator import KernelOperator
@@ -93,6 +94,7 @@ __all__ = [
     "SingularLimit",
     "SklearnKernel",
     "SlicedWasserstein",
+    "SpectralMixture",
     "Spectrum",
     "Sum",
     "Tanimoto",
@@ -144,6 +146,7 @@ KERNELS: dict[str, type[Kernel]] = {
         HierarchicalNNGP,
         HierarchicalNTK,
         SingularLimit,
+        SpectralMixture,
     )
 }
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from likewise.kernels.machines.gaussian_process import GaussianProcessRegressor
     from likewise.kernels.machines.gp_classifier import GaussianProcessClassifier
     from likewise.kernels.machines.kernel_kmeans import KernelKMeans
+    from likewise.kernels.machines.pde import PDESolver
     from likewise.kernels.machines.planning import METHODS, Candidate, MachinePlan
     from likewise.kernels.machines.positive_part import PositivePart
     from likewise.kernels.machines.ridge import KernelRidge, KernelRidgeClassifier
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
         distilled_filter,
         optimal_weight,
     )
+    from likewise.kernels.machines.vector_field import VectorFieldRegressor
 
 __all__ = [
     "METHODS",
@@ -40,9 +42,11 @@ __all__ = [
     "KernelRidgeClassifier",
     "Learning",
     "MachinePlan",
+    "PDESolver",
     "PositivePart",
     "ScaleMixture",
     "SelfDistilledRidge",
+    "VectorFieldRegressor",
     "distil_linear",
     "distil_rows",
     "distilled_filter",
@@ -55,12 +59,14 @@ _HOMES = {
     "gaussian_process": ("GaussianProcessRegressor",),
     "gp_classifier": ("GaussianProcessClassifier",),
     "kernel_kmeans": ("KernelKMeans",),
+    "pde": ("PDESolver",),
     "planning": ("METHODS", "Candidate", "MachinePlan"),
     "positive_part": ("PositivePart",),
     "scale_mixture": ("ScaleMixture",),
     "self_distillation": ("SelfDistilledRidge", "distilled_filter", "optimal_weight"),
     "data_distillation": ("Distilled", "distil_linear", "distil_rows", "solve_labels"),
     "ridge": ("KernelRidge", "KernelRidgeClassifier"),
+    "vector_field": ("VectorFieldRegressor",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
