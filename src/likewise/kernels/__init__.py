@@ -10,6 +10,9 @@ from likewise.kernels.base import Kernel
 from likewise.kernels.classical.rbf import RBF
 from likewise.kernels.composed import Constant, Product, Scaled, Sum
 from likewise.kernels.feature_maps import FeatureMap, RandomFourier
+from likewise.kernels.networks.empirical import EmpiricalNTK
+from likewise.kernels.networks.labelled import LabelledNTK, LabelledRows
+from likewise.kernels.networks.projected import ProjectedNTK
 from likewise.kernels.operator import KernelOperator
 from likewise.kernels.parameters import Hyperparameter
 
@@ -17,12 +20,16 @@ __all__ = [
     "KERNELS",
     "RBF",
     "Constant",
+    "EmpiricalNTK",
     "FeatureMap",
     "Hyperparameter",
     "Kernel",
     "KernelOperator",
     "KernelPlan",
+    "LabelledNTK",
+    "LabelledRows",
     "Product",
+    "ProjectedNTK",
     "RandomFourier",
     "Scaled",
     "Sum",
@@ -34,5 +41,8 @@ KERNELS: dict[str, type[Kernel]] = {
     for kernel in (
         RBF,
         Constant,
+        EmpiricalNTK,
+        ProjectedNTK,
+        LabelledNTK,
     )
 }
