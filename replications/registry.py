@@ -13,8 +13,12 @@ from replications import (
     hnsw_insertion_order,
     hybrid_fusion,
     index_families,
+    labelled_ntk,
     muvera,
+    ntk_surrogate,
+    pseudo_ntk,
     pseudo_query,
+    scalable_layers,
     splade,
     splade_distillation,
     splade_efficient,
@@ -43,5 +47,9 @@ REPLICATIONS: dict[str, Replication] = {
         splade_efficient.REPLICATION,
         cosine_adapter.REPLICATION,
         cross_encoder_cur.REPLICATION,
+        pseudo_ntk.REPLICATION,
+        ntk_surrogate.REPLICATION,
+        labelled_ntk.REPLICATION,
+        scalable_layers.REPLICATION,
     )
 }
