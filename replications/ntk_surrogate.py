@@ -135,8 +135,8 @@ REPLICATION = Replication(
     "ranks rows as the network does and is as accurate within 1 to 2 points; projected gradients "
     "come near it; its attributions find poisoned rows.",
     rule="reproduced when Kendall's tau of the trace NTK is at least 0.7 with accuracies at most 2 "
-    "points apart, and no other kernel's tau is more than 0.01 above it; partly when one of the two "
-    "holds; else not; over three seeds",
+    "points apart, and no other kernel's tau is more than 0.01 above it; partly when one of the "
+    "two holds; else not; over three seeds",
     needs=(),
     run=run,
 )

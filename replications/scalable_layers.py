@@ -113,8 +113,8 @@ REPLICATION = Replication(
     name="scalable_layers",
     paper=Paper("Sehanobish and others", 2024, "Scalable Neural Network Kernels", "ICLR"),
     claim="A layer is an inner product of random features of rows and of weights, whose error "
-    "falls with the root of their number; bundled layers have up to 5 times fewer trainable parameters "
-    "at competitive accuracy.",
+    "falls with the root of their number; bundled layers have up to 5 times fewer trainable "
+    "parameters at competitive accuracy.",
     rule="reproduced when the error falls with the number of features to a power between -0.65 and "
     "-0.35 for sin, cos and the Gaussian, and a bundle with a fifth of a network's parameters is "
     "at most 2 points below it; partly when one of the two holds; else not; means over three seeds",

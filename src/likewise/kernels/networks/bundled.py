@@ -9,15 +9,20 @@ import numpy as np
 import numpy.typing as npt
 from scipy.linalg import solve
 from sklearn.base import BaseEstimator, ClassifierMixin, MultiOutputMixin, RegressorMixin
+from sklearn.exceptions import NotFittedError
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from likewise._arguments import check_number, suggest_arguments
-from likewise.errors import InvalidArgument, InvalidType, InvalidVector
+from likewise.errors import InvalidArgument, InvalidType, InvalidVector, NotFitted
 from likewise.kernels.networks._frequencies import Activation
 from likewise.kernels.networks.scalable import NetworkFeatures
 
 Float64Array = npt.NDArray[np.float64]
+
+
+class _NotFitted(NotFitted, NotFittedError):  # type: ignore[misc]
+    """Ours, and what scikit-learn's tools look for."""
 
 
 class _Bundled(BaseEstimator):  # type: ignore[misc]
@@ -76,7 +81,10 @@ class _Bundled(BaseEstimator):  # type: ignore[misc]
         return np.asarray(self.network_.of_rows(rows))
 
     def _outputs(self, X: Any) -> Float64Array:
-        check_is_fitted(self, "coef_")
+        try:
+            check_is_fitted(self, "coef_")
+        except NotFittedError:
+            raise _NotFitted(f"{type(self).__name__} has learnt nothing; call fit(X, y)") from None
         out: Float64Array = self._phi(self._check(X)) @ self.coef_ + self.intercept_
         return out
 
@@ -114,8 +122,8 @@ class BundledRegressor(MultiOutputMixin, RegressorMixin, _Bundled):  # type: ign
 
     Example:
         >>> X = np.linspace(-2, 2, 50)[:, None]
-        >>> model = BundledRegressor(n_features=64, scale=2.0).fit(X, np.sin(2 * X[:, 0]))
-        >>> model.score(X, np.sin(2 * X[:, 0])) > 0.99
+        >>> model = BundledRegressor(n_features=64).fit(X, np.sin(X[:, 0]))
+        >>> model.score(X, np.sin(X[:, 0])) > 0.99
         True
     """
 
@@ -166,7 +174,8 @@ class BundledClassifier(ClassifierMixin, _Bundled):  # type: ignore[misc]
 
     def predict(self, X: Any) -> Any:
         """(m,) labels."""
-        return self.classes_[self._outputs(X).argmax(axis=1)]
+        chosen = self._outputs(X).argmax(axis=1)
+        return self.classes_[chosen]
 
 
 def _ridge(phi: Float64Array, Y: Float64Array, ridge: float) -> Float64Array:

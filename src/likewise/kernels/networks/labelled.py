@@ -90,8 +90,9 @@ class LabelledNTK(GradientKernel):
       stand for early in training.
 
     Positive: a small step of gradient descent on one row improves the other too. Near 0: the rows
-    have nothing to do with each other. Negative: they contradict each other, as a mislabelled
-    row and its neighbours do; a row sum far below the others is a sign of it.
+    have nothing to do with each other. Negative: they contradict each other. With many outputs
+    the signs of two labels differ in two places only, so negative values are rare; a mislabelled
+    row shows by small values with the rows of its own label.
 
     A row without a label has no value, so the kernel is called on `LabelledRows`.
 

@@ -249,9 +249,9 @@ def _normal_rows(m: int, dim: int, orthogonal: bool, rng: np.random.Generator) -
         return g
     for start in range(0, m, dim):
         block = g[start : start + dim]
-        frame, triangle = np.linalg.qr(rng.standard_normal((dim, dim)))
+        frame, triangle = np.linalg.qr(rng.standard_normal((dim, len(block))))
         frame *= np.sign(np.diag(triangle))  # uniform among all frames
-        block[:] = frame[: len(block)] * np.linalg.norm(block, axis=1)[:, None]
+        block[:] = frame.T * np.linalg.norm(block, axis=1)[:, None]
     return g
 
 

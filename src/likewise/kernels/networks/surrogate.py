@@ -60,12 +60,14 @@ class KernelSurrogate(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         method: "logistic": multinomial logistic regression, by L-BFGS on the eigenvectors of the
             kernel matrix. "svm": a support vector machine for each class against the others.
         C: what the data count against the norm of f; as in scikit-learn.
-        max_iter, tol: of the optimiser of either method.
+        max_iter: steps of the optimiser; None is 2,000 for "logistic" and no limit for "svm".
+        tol: how near the optimiser comes.
         memory_limit: bytes; None is no limit. n_jobs: threads for the kernel.
 
     Attributes:
         classes_: the labels. dual_coef_: alpha as (n, outputs): one output a class, or a single
         one, of the second class, where there are two. intercept_: b as (outputs,).
+        n_iter_: the most steps that an optimiser took.
 
     Raises:
         OverLimit: the matrix and its eigenvectors need more than ``memory_limit``. InvalidArgument:
@@ -92,7 +94,7 @@ class KernelSurrogate(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         *,
         method: str = "logistic",
         C: float = 1.0,
-        max_iter: int = 2000,
+        max_iter: int | None = None,
         tol: float = 1e-5,
         memory_limit: float | None = None,
         n_jobs: int | None = None,
@@ -131,8 +133,10 @@ class KernelSurrogate(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_eigenvalues(values, rounding)
         kept = values > max(rounding, 1e-12) * len(K) * values[-1]
         values, vectors = values[kept], vectors[:, kept]
-        model = LogisticRegression(C=self.C, max_iter=self.max_iter, tol=self.tol)
+        steps = 2000 if self.max_iter is None else self.max_iter
+        model = LogisticRegression(C=self.C, max_iter=steps, tol=self.tol)
         model.fit(vectors * np.sqrt(values), places)
+        self.n_iter_ = int(model.n_iter_.max())
         return (vectors / np.sqrt(values)) @ model.coef_.T, model.intercept_
 
     def _svm(
@@ -143,8 +147,12 @@ class KernelSurrogate(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_eigenvalues(np.linalg.eigvalsh(K), rounding)
         targets = [1] if len(self.classes_) == 2 else range(len(self.classes_))
         alpha, intercepts = np.zeros((len(K), len(targets))), []
+        steps = -1 if self.max_iter is None else self.max_iter
+        self.n_iter_ = 1
         for column, target in enumerate(targets):
-            model = SVC(kernel="precomputed", C=self.C, tol=self.tol).fit(K, places == target)
+            model = SVC(kernel="precomputed", C=self.C, tol=self.tol, max_iter=steps)
+            model.fit(K, places == target)
+            self.n_iter_ = max(self.n_iter_, int(model.n_iter_.max()))
             alpha[model.support_, column] = model.dual_coef_[0]
             intercepts.append(model.intercept_[0])
         return alpha, np.array(intercepts)
@@ -252,7 +260,8 @@ class KernelSurrogate(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         for name in ("C", "tol"):
             if check_number(name, getattr(self, name)) <= 0:
                 raise InvalidArgument(f"{name} must be positive; got {getattr(self, name)!r}")
-        check_count("max_iter", self.max_iter)
+        if self.max_iter is not None:
+            check_count("max_iter", self.max_iter)
         check_jobs(self.n_jobs)
         if self.memory_limit is not None:
             check_number("memory_limit", self.memory_limit)
@@ -276,6 +285,7 @@ class KernelSurrogate(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             )
         try:
             labels = column_or_1d(y, warn=True)
+            check_finite_labels(labels)
             check_classification_targets(labels)
         except ValueError as error:
             raise InvalidArgument(str(error)) from None
@@ -301,6 +311,13 @@ class KernelSurrogate(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _fitted(self, X: Any) -> Any:
         self._check_fitted()
         return self._check_rows(X, reset=False)
+
+
+def check_finite_labels(labels: Any) -> None:
+    """Refuse NaN and infinity among labels that are numbers."""
+    if labels.dtype.kind == "f" and not np.isfinite(labels).all():
+        row = int(np.argwhere(~np.isfinite(labels))[0, 0])
+        raise InvalidArgument(f"y: row {row} is NaN or infinity (inf); labels must be finite")
 
 
 def check_eigenvalues(values: Float64Array, rounding: float) -> None:
