@@ -106,7 +106,7 @@ def waves(function: Activation, reach: float, count: int) -> tuple[Float64Array,
     kappa = np.pi / (2 * reach) * np.arange(min(count, POINTS // 2 - 1) + 1)
     parts = np.fft.rfft(values)[: len(kappa)] / POINTS * np.exp(1j * kappa * reach)
     parts[1:] *= 2  # a wave and its conjugate
-    return kappa, parts
+    return kappa.astype(np.float64), parts
 
 
 def _series(kappa: Float64Array, parts: ComplexArray) -> Draw:

@@ -85,11 +85,11 @@ class GradientKernel(Kernel):
         same = self._same(X, Y)
         left = self._rows(network, X)
         right = None if same else self._rows(network, Y)
-        out = gram(network, left, right, self.memory_limit)
+        found = gram(network, left, right, self.memory_limit, lengths=self.normalise)
+        out = found.products
         if self.normalise:
-            lengths = self._lengths(network, left)
-            out /= lengths[:, None]
-            out /= lengths if right is None else self._lengths(network, right)
+            out /= no_zero(np.sqrt(found.left))[:, None]
+            out /= no_zero(np.sqrt(found.right))
         return out.astype(X.dtype, copy=False)
 
     def _diagonal(self, X: Any) -> FloatArray:

@@ -55,24 +55,39 @@ def _groups(network: Network, room: float) -> list[list[str]]:
     return groups
 
 
-def gram(network: Network, X: Rows, Y: Rows | None, budget: float) -> FloatArray:
-    """``sum_r <g_r(x_i), g_r(y_j)>`` (n, m), with at most ``budget`` bytes of gradients."""
+class Gram(NamedTuple):
+    """Inner products (n, m), and where they are asked for the squared lengths of both sides."""
+
+    products: FloatArray
+    left: FloatArray
+    right: FloatArray
+
+
+def gram(network: Network, X: Rows, Y: Rows | None, budget: float, lengths: bool = False) -> Gram:
+    """``sum_r <g_r(x_i), g_r(y_j)>``, with at most ``budget`` bytes of gradients at a time.
+
+    With ``lengths`` also ``sum_r |g_r|^2`` of both sides, from the same gradients; else zeros.
+    """
     other = X if Y is None else Y
     n, m = len(X.rows), len(other.rows)
     held = (n if Y is None else n + m) * network.itemsize
     if max(network.sizes.values()) * held > budget:
-        return _halves(network, X, Y, budget)
-    out = np.zeros((n, m), dtype=str(network.dtype).removeprefix("torch."))
+        return _halves(network, X, Y, budget, lengths)
+    out = Gram(*(np.zeros(shape, dtype=_numpy_kind(network)) for shape in ((n, m), n, m)))
     for heads, names in pieces(network, X.heads.shape[-2], budget / held):
         left = network.gradients(*X.part(slice(None), heads), names)
         right = left if Y is None else network.gradients(*Y.part(slice(None), heads), names)
         for name in names:
             product = left[name].reshape(n, -1) @ right[name].reshape(m, -1).T
-            out += as_array(product)
-    return finite(out)
+            out.products[:] += as_array(product)
+            if lengths:
+                out.left[:] += _squared(left[name])
+                out.right[:] += _squared(right[name])
+    finite(out.products)
+    return out
 
 
-def _halves(network: Network, X: Rows, Y: Rows | None, budget: float) -> FloatArray:
+def _halves(network: Network, X: Rows, Y: Rows | None, budget: float, lengths: bool) -> Gram:
     """The same from halves of the rows, whose gradients take less."""
     other = X if Y is None else Y
     n, m = len(X.rows), len(other.rows)
@@ -80,10 +95,27 @@ def _halves(network: Network, X: Rows, Y: Rows | None, budget: float) -> FloatAr
         check_room(network, 1 if Y is None else 2, budget)
     by_rows = n >= m
     count = n if by_rows else m
-    cuts = slice(0, count // 2), slice(count // 2, count)
+    one, two = (
+        gram(
+            network,
+            X.part(c) if by_rows else X,
+            other if by_rows else other.part(c),
+            budget,
+            lengths,
+        )
+        for c in (slice(0, count // 2), slice(count // 2, count))
+    )
     if by_rows:
-        return np.concatenate([gram(network, X.part(c), other, budget) for c in cuts])
-    return np.concatenate([gram(network, X, other.part(c), budget) for c in cuts], axis=1)
+        return Gram(np.concatenate([one[0], two[0]]), np.concatenate([one[1], two[1]]), one[2])
+    return Gram(np.concatenate([one[0], two[0]], axis=1), one[1], np.concatenate([one[2], two[2]]))
+
+
+def _squared(gradients: torch.Tensor) -> FloatArray:
+    return as_array(gradients.square().sum(dim=(1, 2)))
+
+
+def _numpy_kind(network: Network) -> str:
+    return str(network.dtype).removeprefix("torch.")
 
 
 def check_room(network: Network, gradients: int, budget: float) -> None:
@@ -103,7 +135,7 @@ def squares(network: Network, X: Rows, budget: float) -> FloatArray:
     """``sum_r |g_r(x_i)|^2`` as (n,), with at most ``budget`` bytes of gradients."""
     n = len(X.rows)
     check_room(network, 1, budget)
-    out = np.zeros(n, dtype=str(network.dtype).removeprefix("torch."))
+    out = np.zeros(n, dtype=_numpy_kind(network))
     largest = max(network.sizes.values()) * network.itemsize
     step = int(min(n, max(1, budget // largest)))
     for start in range(0, n, step):
@@ -111,7 +143,7 @@ def squares(network: Network, X: Rows, budget: float) -> FloatArray:
         room = budget / (network.itemsize * step)
         for heads, names in pieces(network, X.heads.shape[-2], room):
             for g in network.gradients(*X.part(places, heads), names).values():
-                out[places] += as_array(g.square().sum(dim=(1, 2)))
+                out[places] += _squared(g)
     return finite(out)
 
 
@@ -122,7 +154,7 @@ def full_gram(network: Network, X: Rows, Y: Rows | None, budget: float) -> Float
     check_room(network, 2 * count, budget)
     each = count * network.itemsize
     step = int(max(1, min(512, budget // (2 * each * max(network.sizes.values())))))
-    out = np.zeros((n * count, m * count), dtype=str(network.dtype).removeprefix("torch."))
+    out = np.zeros((n * count, m * count), dtype=_numpy_kind(network))
     for names in _groups(network, budget / (2 * each * step)):
         for i in range(0, n, step):
             left = network.gradients(*X.part(slice(i, i + step)), names)

@@ -97,7 +97,8 @@ class LayerFeatures:
         with np.errstate(over="ignore"):
             np.exp(exponent, out=exponent)
         exponent /= np.sqrt(self.n_features)
-        return _finite(exponent, "X")
+        found: FloatArray = _finite(exponent, "X")
+        return found
 
     def of_weights(self, W: Any, b: Any = None) -> Float64Array:
         """Psi of the weights of a layer, as (n_features, out).
@@ -177,7 +178,7 @@ class NetworkFeatures:
         random_state: int = 0,
     ) -> None:
         layers = check_count("depth", depth)
-        counts = [n_features] * layers if np.ndim(n_features) == 0 else list(n_features)  # type: ignore[arg-type]
+        counts = list(n_features) if isinstance(n_features, Sequence) else [n_features] * layers
         if len(counts) != layers:
             raise InvalidArgument(
                 f"n_features: expected one number or {layers}, one a layer; got {len(counts)}"

@@ -21,6 +21,7 @@ from likewise.errors import (
     NotFitted,
     OverLimit,
 )
+from likewise.kernels._rows import FloatArray
 from likewise.kernels.base import Kernel, check_kernel
 from likewise.kernels.classical.rbf import RBF
 
@@ -117,9 +118,11 @@ class KernelSurrogate(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             raise InvalidArgument(f"y has one class only, {self.classes_[0]!r}; two are needed")
         self._check_memory(len(rows))
         kernel = RBF(length=float(np.sqrt(rows.shape[1]))) if self.kernel is None else self.kernel
-        K = np.asarray(kernel(rows, n_jobs=self.n_jobs), dtype=np.float64)
+        found = kernel(rows, n_jobs=self.n_jobs)
+        rounding = float(np.finfo(found.dtype).eps)
+        K: Float64Array = found.astype(np.float64)
         learn = self._logistic if self.method == "logistic" else self._svm
-        self.dual_coef_, self.intercept_ = learn(K, places, np.finfo(kernel(rows[:1]).dtype).eps)
+        self.dual_coef_, self.intercept_ = learn(K, places, rounding)
         self.kernel_, self._rows, self._places = kernel, rows, places
         self._support = self._label_support(K)
         return self
@@ -170,7 +173,7 @@ class KernelSurrogate(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         found = self.decision_function(X)
         return self.classes_[(found > 0).astype(int) if found.ndim == 1 else found.argmax(axis=1)]
 
-    @available_if(_gives_probabilities)
+    @available_if(_gives_probabilities)  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any) -> Float64Array:
         """(m, classes) probabilities; with ``method="logistic"`` only."""
         from scipy.special import expit, softmax
@@ -320,7 +323,7 @@ def check_finite_labels(labels: Any) -> None:
         raise InvalidArgument(f"y: row {row} is NaN or infinity (inf); labels must be finite")
 
 
-def check_eigenvalues(values: Float64Array, rounding: float) -> None:
+def check_eigenvalues(values: FloatArray, rounding: float) -> None:
     """Refuse a kernel matrix with a negative eigenvalue that rounding does not explain."""
     bound = 100 * rounding * len(values) * max(values[-1], 0.0)
     if values[0] < -bound or values[-1] <= 0:
