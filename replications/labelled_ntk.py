@@ -121,8 +121,8 @@ def judged(areas: list[float], poisoned: list[float], clean: list[float]) -> Out
             "600 digits and networks of one hidden layer; the paper has MNIST and CIFAR-10, and "
             "finds repeated rows by farthest-point clusters where this takes them one by one.",
             "The rule named sums over all rows alone at first. On another network, before this was "
-            "run, they found nothing: with ten outputs the signs of two labels differ in two places "
-            "only. So the mean over the own label was put beside them.",
+            "run, they found nothing: with ten outputs the signs of two labels differ in two "
+            "places only. So the mean over the own label was put beside them.",
         ],
     )
 

@@ -66,13 +66,6 @@ class TestEmpiricalNTK(KernelConformance):
     def make(self):
         return EmpiricalNTK(mlp())
 
-    def variants(self):
-        return [
-            EmpiricalNTK(
-                mlp(), [1.0, -1.0, 0.5], normalise=True, sketch="rademacher", memory_limit=20_000
-            ),
-        ]
-
     def plain(self, kernel, x, y):
         return plain(kernel, x, y)
 
@@ -82,9 +75,6 @@ class TestProjectedNTK(KernelConformance):
 
     def make(self):
         return ProjectedNTK(mlp(), n_features=40, random_state=3)
-
-    def variants(self):
-        return [ProjectedNTK(mlp(), "sum", n_features=7, normalise=True, sketch="gaussian")]
 
     def plain(self, kernel, x, y):
         S = projection(kernel)
@@ -113,9 +103,6 @@ class TestLabelledNTK(KernelConformance):
     def make(self):
         return LabelledNTK(mlp())
 
-    def variants(self):
-        return [LabelledNTK(mlp(), "loss", sketch="gaussian", normalise=True)]
-
     def rows(self, n, seed=0):
         rng = np.random.default_rng(seed)
         return LabelledRows(rng.standard_normal((n, 4)), rng.integers(0, 3, n))
@@ -137,6 +124,28 @@ class TestLabelledNTK(KernelConformance):
 
 
 # -- values -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("test", "kernel"),
+    [
+        (TestEmpiricalNTK(), EmpiricalNTK(mlp(), "sum")),
+        (TestEmpiricalNTK(), EmpiricalNTK(mlp(), normalise=True, memory_limit=500)),
+        (TestEmpiricalNTK(), EmpiricalNTK(mlp(), [1.0, -1.0, 0.5])),
+        (TestProjectedNTK(), ProjectedNTK(mlp(), "sum", n_features=7, normalise=True)),
+        (TestProjectedNTK(), ProjectedNTK(mlp(), n_features=9, sketch="gaussian")),
+        (TestLabelledNTK(), LabelledNTK(mlp(), "loss")),
+        (TestLabelledNTK(), LabelledNTK(mlp(), normalise=True)),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_variants_are_their_formula(test, kernel):
+    X, Y, v = test.rows(4), test.rows(3, seed=1), np.arange(6.0).reshape(3, 2)
+    plain = np.array([[test.plain(kernel, x, y) for y in Y] for x in X])
+    np.testing.assert_allclose(kernel(X, Y), plain, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(kernel.operator(X, Y) @ v, plain @ v, rtol=1e-9)
+    np.testing.assert_allclose(kernel.operator(X, Y).T @ v[[0, 1, 2, 0]], plain.T @ v[[0, 1, 2, 0]])
+    np.testing.assert_allclose(kernel.diag(X), [test.plain(kernel, x, x) for x in X], rtol=1e-9)
 
 
 @pytest.mark.parametrize("limit", [256e6, 20_000, 960])

@@ -158,14 +158,16 @@ def full_gram(network: Network, X: Rows, Y: Rows | None, budget: float) -> Float
     for names in _groups(network, budget / (2 * each * step)):
         for i in range(0, n, step):
             left = network.gradients(*X.part(slice(i, i + step)), names)
-            for j in range(0, m, step):
-                beside = Y is None and i == j
-                right = (
-                    left if beside else network.gradients(*other.part(slice(j, j + step)), names)
-                )
+            for j in range(i if Y is None else 0, m, step):
+                same = Y is None and i == j
+                beside = other.part(slice(j, j + step))
+                right = left if same else network.gradients(*beside, names)
                 block = sum(as_array(_flat(left[name]) @ _flat(right[name]).T) for name in names)
                 rows = slice(i * count, min(i + step, n) * count)
-                out[rows, j * count : min(j + step, m) * count] += block
+                columns = slice(j * count, min(j + step, m) * count)
+                out[rows, columns] += block
+                if Y is None and not same:
+                    out[columns, rows] += np.transpose(block)
     return finite(out)
 
 
