@@ -131,8 +131,9 @@ def judged(found: list[Width], agreement: float, wide: int) -> Outcome:
             "Networks of two hidden layers with ReLU and 10 outputs. The gap is the Frobenius norm "
             "of the difference to P x I over that of the full kernel, the mean over seeds.",
             "The rule first asked for a power between -0.65 and -0.35. Over five seeds it was "
-            "-0.69, so it was not met; since the claim is a bound from above, which a steeper fall keeps, "
-            "the lower end was then taken out. Between widths 256 and 1024 the power was -0.56.",
+            "-0.69, so it was not met; since the claim is a bound from above, which a steeper fall "
+            "keeps, the lower end was then taken out. Between widths 256 and 1024 the power was "
+            "-0.56.",
             "Times are of the processor, one thread, kernels of 24 rows: passes backward and "
             "products together. Each is the median over seeds.",
         ],

@@ -105,7 +105,10 @@ class GradientKernel(Kernel):
     def _tile(self, rows: Any) -> int:
         if not len(rows):
             return SMALL
-        room = self.memory_limit / self._bytes_a_row(rows) / 2
+        # By the gradients of one head: parting the heads costs less than more and smaller tiles,
+        # which take the gradients of their rows anew.
+        network = self._network()
+        room = self.memory_limit / (network.size * network.itemsize) / 2
         return int(min(LARGE, max(SMALL, room)))
 
     def _bytes_a_row(self, rows: Any) -> int:
