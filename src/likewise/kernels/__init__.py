@@ -21,6 +21,9 @@ from likewise.kernels.classical.rbf import RBF
 from likewise.kernels.classical.spectral_mixture import SpectralMixture
 from likewise.kernels.composed import Constant, Product, Scaled, Sum
 from likewise.kernels.feature_maps import FeatureMap, RandomFourier
+from likewise.kernels.networks.empirical import EmpiricalNTK
+from likewise.kernels.networks.labelled import LabelledNTK, LabelledRows
+from likewise.kernels.networks.projected import ProjectedNTK
 from likewise.kernels.operator import KernelOperator
 from likewise.kernels.parameters import Hyperparameter
 from likewise.kernels.things.bags import SlicedWasserstein
@@ -68,6 +71,7 @@ __all__ = [
     "DependenceTest",
     "DepthLimit",
     "DistanceCorrelationSelector",
+    "EmpiricalNTK",
     "FeatureMap",
     "FiniteWidth",
     "GraphProximity",
@@ -79,6 +83,8 @@ __all__ = [
     "Kernel",
     "KernelOperator",
     "KernelPlan",
+    "LabelledNTK",
+    "LabelledRows",
     "Laplace",
     "LimitClass",
     "Linear",
@@ -87,6 +93,7 @@ __all__ = [
     "Polynomial",
     "ProbabilityProduct",
     "Product",
+    "ProjectedNTK",
     "QuantumFidelity",
     "RandomFourier",
     "RationalQuadratic",
@@ -147,6 +154,9 @@ KERNELS: dict[str, type[Kernel]] = {
         HierarchicalNTK,
         SingularLimit,
         SpectralMixture,
+        EmpiricalNTK,
+        ProjectedNTK,
+        LabelledNTK,
     )
 }
 
