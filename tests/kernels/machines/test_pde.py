@@ -113,6 +113,12 @@ def test_poisson_in_the_plane_and_advection():
     assert relative(advection.predict(grid), wave) < 0.05
 
 
+def test_nothing_comes_of_nothing():
+    solver = PDESolver({2: 1.0}).fit(LINE, 0 * LINE, [0.0, 1.0], [0.0, 0.0])
+    np.testing.assert_array_equal(solver.predict(LINE), 0.0)
+    assert len(solver.evidences_) == 1
+
+
 def test_what_is_refused():
     for operator in ({}, "laplace", None):
         with pytest.raises(InvalidType, match="mapping from orders"):

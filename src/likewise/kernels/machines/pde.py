@@ -128,7 +128,8 @@ class PDESolver:
         self._start(weights, y)
         evidence, system = self._evidence(weights)
         self.evidences_ = [evidence]
-        for _ in range(self.n_steps if self.learnt else 0):
+        # Of data that are all zero there is nothing to learn: every weight would go to zero.
+        for _ in range(self.n_steps if self.learnt and y.any() else 0):
             for d in range(self.dim):
                 weights[d] = self._step(weights, d, system)
                 evidence, system = self._evidence(weights)
