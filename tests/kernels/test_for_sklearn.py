@@ -22,7 +22,7 @@ y = (np.hypot(*X.T) > 1.1).astype(int)
 VECTORS = {
     name: made()
     for name, made in KERNELS.items()
-    if made().takes_vectors and name != "singular-limit"
+    if made().takes_vectors and name != "singular_limit"
 }
 
 

@@ -213,7 +213,7 @@ class ConvNNGP(_Convolutional):
         3 x 3 by tiles of 64: 0.0 MB, 4,096 pairs of positions an entry
     """
 
-    name = "conv-nngp"
+    name = "conv_nngp"
     tangent = False
 
 
@@ -239,5 +239,5 @@ class ConvNTK(_Convolutional):
         True
     """
 
-    name = "conv-ntk"
+    name = "conv_ntk"
     tangent = True

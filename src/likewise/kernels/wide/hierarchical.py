@@ -154,7 +154,7 @@ class HierarchicalNNGP(_Hierarchical):
         [2.0, 2.0, 2.0]
     """
 
-    name = "hierarchical-nngp"
+    name = "hierarchical_nngp"
     tangent = False
 
 
@@ -172,5 +172,5 @@ class HierarchicalNTK(_Hierarchical):
         [8.0, 8.0, 8.0]
     """
 
-    name = "hierarchical-ntk"
+    name = "hierarchical_ntk"
     tangent = True

@@ -84,7 +84,7 @@ class SingularLimit(Kernel):
         inf
     """
 
-    name = "singular-limit"
+    name = "singular_limit"
     temporaries = 6
 
     @suggest_arguments
