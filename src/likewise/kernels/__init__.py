@@ -154,9 +154,6 @@ KERNELS: dict[str, type[Kernel]] = {
         HierarchicalNTK,
         SingularLimit,
         SpectralMixture,
-        EmpiricalNTK,
-        ProjectedNTK,
-        LabelledNTK,
     )
 }
 

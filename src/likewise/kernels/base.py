@@ -228,6 +228,8 @@ class Kernel(Parametrised, ABC):
         if isinstance(values, (list, tuple)):
             return bool(values) and isinstance(values[0], (int, float, np.number))
         if hasattr(values, "__array__"):
+            if getattr(values, "ndim", 1) != 1:
+                return False  # a tensor that needs a gradient is no array yet
             array = np.asarray(values)
             return array.ndim == 1 and array.size > 0 and array.dtype.kind in "fiub"
         return isinstance(values, (str, Set, Mapping))
