@@ -169,7 +169,8 @@ class PDESolver:
         up = self._waves.contracted(np.outer(alpha, alpha), weights, d)
         down = self._waves.contracted(inverse, weights, d)
         moved = weights[d] * np.sqrt(np.maximum(up, 0.0) / np.maximum(down, 1e-300))
-        return np.asarray(np.maximum(moved, FLOOR * moved.max()))
+        floored: Float64Array = np.maximum(moved, FLOOR * moved.max())
+        return floored
 
     def predict(self, points: Any, return_std: bool = False) -> Any:
         """u at points, (m,); with ``return_std`` also what the equation leaves open, (m,)."""
