@@ -46,19 +46,19 @@ class Line:
 
 
 def single(x: Array64) -> Array64:
-    return np.sin(100 * x[:, 0])
+    return np.asarray(np.sin(100 * x[:, 0]))
 
 
 def several(x: Array64) -> Array64:
-    return np.sin(x[:, 0]) + 0.1 * np.sin(20 * x[:, 0]) + 0.05 * np.cos(100 * x[:, 0])
+    return np.asarray(np.sin(x[:, 0]) + np.sin(20 * x[:, 0]) / 10 + np.cos(100 * x[:, 0]) / 20)
 
 
 def several_source(x: Array64) -> Array64:
-    return -np.sin(x[:, 0]) - 40 * np.sin(20 * x[:, 0]) - 500 * np.cos(100 * x[:, 0])
+    return np.asarray(-np.sin(x[:, 0]) - 40 * np.sin(20 * x[:, 0]) - 500 * np.cos(100 * x[:, 0]))
 
 
 def plane(x: Array64) -> Array64:
-    return np.sin(25 * x[:, 0]) * np.cos(15 * x[:, 1])
+    return np.asarray(np.sin(25 * x[:, 0]) * np.cos(15 * x[:, 1]))
 
 
 def problems(quick: bool) -> list[Problem]:
@@ -192,7 +192,9 @@ def judged(lines: list[Line]) -> Outcome:
             "moves the values on its grid by Adam for up to 1e5 steps; here they are integrated "
             "out, and only the weights of a bank of frequencies are learnt.",
             "The RBF process is solved in the same closed form, which the paper's is not, and "
-            "its length is the best of 16 by the evidence.",
+            "its length is the best of 16 by the evidence. Where points are many for a period it "
+            "does well: in a trial on sin 20x with 120 points, before the rule was written, a "
+            "length of 0.1 erred by 6e-8 and the mixture by 5e-5.",
             "The PINN is trained for 1,000 steps at least and as long as the mixture took; the "
             "paper trains far longer. Other programs ran at the same time.",
         ],
