@@ -104,7 +104,8 @@ def best(graph: Graph, measure: str, log: bool, points: int, starts: int) -> flo
 
 def centred(K: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Rows and columns with mean 0: the same distances, and the least rounding."""
-    out: npt.NDArray[np.float64] = K - K.mean(axis=0) - K.mean(axis=1)[:, None] + K.mean()
+    means = K.mean(axis=0)
+    out: npt.NDArray[np.float64] = K - np.add.outer(means, means) + K.mean()
     return out
 
 
