@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         distil_rows,
         solve_labels,
     )
+    from likewise.kernels.machines.deep_kernel_machine import DeepKernelMachine
     from likewise.kernels.machines.gaussian_process import GaussianProcessRegressor
     from likewise.kernels.machines.gp_classifier import GaussianProcessClassifier
     from likewise.kernels.machines.planning import METHODS, Candidate, MachinePlan
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = [
     "METHODS",
     "Candidate",
+    "DeepKernelMachine",
     "Distilled",
     "GaussianProcessClassifier",
     "GaussianProcessRegressor",
@@ -50,6 +52,7 @@ __all__ = [
 
 _HOMES = {
     "_marginal": ("Learning",),
+    "deep_kernel_machine": ("DeepKernelMachine",),
     "gaussian_process": ("GaussianProcessRegressor",),
     "gp_classifier": ("GaussianProcessClassifier",),
     "planning": ("METHODS", "Candidate", "MachinePlan"),
