@@ -8,6 +8,7 @@ from replications import (
     cosine_adapter,
     cross_encoder_cur,
     data_distillation,
+    deep_kernel_machine,
     gaussian_retrieval,
     graph_insertion_order,
     hedged_embeddings,
@@ -49,5 +50,6 @@ REPLICATIONS: dict[str, Replication] = {
         scale_mixture.REPLICATION,
         self_distillation.REPLICATION,
         data_distillation.REPLICATION,
+        deep_kernel_machine.REPLICATION,
     )
 }
