@@ -11,7 +11,7 @@ from likewise.kernels.machines import DeepKernelMachine
 from replications._regression import Regression, Table64, files, problems, standardised
 from replications.protocol import Outcome, Paper, Replication, Setting, Table, Verdict
 
-SETS = ("pumadyn32nm", "concrete", "energy", "airfoil")
+SETS = ("pumadyn32nm", "concrete", "energy", "airfoil", "kin40k", "parkinsons", "solar", "stock")
 TRAIN, TEST, INDUCING, STEPS = 400, 1000, 50, 100
 #: By its name in the tables: how many hidden layers, and how much they hold to the prior.
 MACHINES = {"GP": (0, 1.0), "NNGP": (1, np.inf), "DKM": (1, 1.0), "DKM, nu = 10": (1, 10.0)}
@@ -149,6 +149,8 @@ def judged(lines: list[Line], times: dict[int, float]) -> Outcome:
             f"RBF kernels, one learnt Gram matrix between two of them, {INDUCING} inducing rows, "
             f"{STEPS} steps of L-BFGS; lengths, amplitude, noise and inducing rows are learnt by "
             "every machine. GP has one kernel. DKM has nu = 1; the other nu is shown, not judged.",
+            "The last four real sets were added after the first four had been measured (the "
+            "machine was better on all four); none was left out.",
             "The paper trains for longer, by Adam, on whole UCI sets with 20 splits; here it is "
             "one split of at most 1,400 rows a set.",
         ],

@@ -279,6 +279,28 @@ def test_units_of_the_targets():
     assert moved.noise_ == pytest.approx(100 * model.noise_, rel=1e-5)
 
 
+@pytest.mark.parametrize("name", sorted(GRAM_KERNELS))
+def test_rows_of_zeros_and_equal_rows(name):
+    rows = np.vstack([np.zeros((2, 3)), X[:10], X[:3]])
+    for count in (4, None):
+        model = DeepKernelMachine(name, 2, n_inducing=count, max_iter=4)
+        mean, std = model.fit(rows, rows.sum(axis=1)).predict(rows, return_std=True)
+        assert np.isfinite(mean).all()
+        assert np.isfinite(std).all()
+        assert model.n_iter_ > 0
+
+
+def test_no_hidden_layer_is_a_sparse_process():
+    model = DeepKernelMachine("rbf", 0, n_inducing=24, **FIXED).fit(X, Y[:, 0])
+    K = AMPLITUDE * plain("rbf", plain_input("rbf", np.vstack([X, Q])))
+    expected = K[24:, :24] @ np.linalg.solve(K[:24, :24] + NOISE * np.eye(24), Y[:, 0])
+    np.testing.assert_allclose(model.predict(Q), expected, atol=1e-8)
+    assert model.grams_.shape == (0, 24, 24)
+    # A later change of an argument is for the next fit.
+    np.testing.assert_array_equal(model.set_params(kernel="linear").predict(Q), model.predict(Q))
+    np.testing.assert_allclose(model.predict(Q), expected, atol=1e-8)
+
+
 def test_follows_scikit_learn():
     estimator = DeepKernelMachine("rbf", 1, n_inducing=10, max_iter=3)
     results = check_estimator(estimator, on_skip=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
 #: Rows that pass through the layers at a time; what they need is computed again for slopes.
 TOGETHER = 1024
+LOG_2_PI = math.log(2 * math.pi)
 
 
 class Parameters(NamedTuple):
@@ -166,7 +168,7 @@ def full_objective(deep: Deep, p: Parameters, Y: Tensor) -> Tensor:
     lower = torch.linalg.cholesky(C)
     half = torch.linalg.solve_triangular(lower, Y, upper=False)
     log_determinant = 2 * torch.log(torch.diagonal(lower)).sum()
-    value = -0.5 * ((half**2).sum() + outputs * (log_determinant + n * _log_2_pi()))
+    value: Tensor = -0.5 * ((half**2).sum() + outputs * (log_determinant + n * LOG_2_PI))
     return value - deep.penalty(tower)
 
 
@@ -190,7 +192,7 @@ def sums(deep: Deep, p: Parameters, tower: Tower, X: Tensor, Y: Tensor) -> Sums:
         W = torch.linalg.solve_triangular(lower, cross.T, upper=False)
         return Sums(W @ W.T, W @ targets, own.sum() - (W**2).sum())
 
-    blocks = list(zip(X.split(TOGETHER), Y.split(TOGETHER), strict=True))
+    blocks = list(zip(torch.split(X, TOGETHER), torch.split(Y, TOGETHER), strict=True))
     run: Callable[..., Sums] = of
     if len(blocks) > 1:
 
@@ -228,7 +230,7 @@ def sparse_objective(deep: Deep, p: Parameters, X: Tensor, Y: Tensor) -> Tensor:
     half = torch.linalg.solve_triangular(lower, total.targets, upper=False)
     fit = ((Y**2).sum() - share * (half**2).sum()) / p.noise
     log_determinant = n * torch.log(p.noise) + 2 * torch.log(torch.diagonal(lower)).sum()
-    value = fit + outputs * (log_determinant + n * _log_2_pi() + share * total.unexplained)
+    value: Tensor = fit + outputs * (log_determinant + n * LOG_2_PI + share * total.unexplained)
     return -0.5 * value - deep.penalty(tower)
 
 
@@ -239,9 +241,3 @@ def posterior(p: Parameters, total: Sums) -> Tensor:
     eye = torch.eye(len(total.squared), dtype=total.squared.dtype)
     factor: Tensor = torch.linalg.cholesky(eye + p.amplitude / p.noise * total.squared)
     return factor
-
-
-def _log_2_pi() -> float:
-    import math
-
-    return math.log(2 * math.pi)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from likewise.kernels.machines._deep import Deep, Parameters
+from likewise.kernels.machines._gram_kernels import import_torch
 from likewise.kernels.machines._linear import Float64Array
 
 if TYPE_CHECKING:
@@ -80,7 +81,8 @@ class Packing:
         """The parameters, differentiable by the vector."""
         import torch
 
-        parts = dict(zip(self.sizes, vector.split(list(self.sizes.values())), strict=True))
+        pieces = torch.split(vector, list(self.sizes.values()))
+        parts = dict(zip(self.sizes, pieces, strict=True))
         start, layers = self.start, len(self.deep.nus)
 
         def number(name: str, usual: float, size: int) -> Tensor:
@@ -119,8 +121,9 @@ def climb_layers(
     Raises:
         LinAlgError: of torch: a matrix cannot be factored at the start.
     """
-    import torch
     from scipy.optimize import minimize
+
+    torch = import_torch()
 
     def downhill(x: Float64Array) -> tuple[float, Float64Array]:
         vector = torch.from_numpy(x.copy()).requires_grad_()
@@ -139,7 +142,9 @@ def climb_layers(
             return -NOWHERE, np.zeros_like(x)
         return value, slopes
 
-    start = packing.first()
+    bounds = packing.bounds()
+    low, high = np.array(bounds).reshape(-1, 2).T
+    start = np.clip(packing.first(), low, high)
     values = [-downhill(start)[0]]
     if not len(start):
         return start, np.array(values), True
@@ -152,7 +157,7 @@ def climb_layers(
         start,
         method="L-BFGS-B",
         jac=True,
-        bounds=packing.bounds(),
+        bounds=bounds,
         callback=note,
         options={"maxiter": max_iter, "ftol": tol, "maxcor": 20},
     )

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 #: Squared lengths below this count as this: the direction of a row of zeros is not defined.
-LEAST = 1e-300
+LEAST = 1e-150
 
 
 class GramKernel(NamedTuple):
