@@ -11,6 +11,7 @@ from replications import (
     depth_to_width,
     distance_correlation,
     finite_width_density,
+    deep_kernel_machine,
     gaussian_retrieval,
     gp_pde,
     graph_insertion_order,
@@ -79,5 +80,6 @@ REPLICATIONS: dict[str, Replication] = {
         ntk_surrogate.REPLICATION,
         labelled_ntk.REPLICATION,
         scalable_layers.REPLICATION,
+        deep_kernel_machine.REPLICATION,
     )
 }

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         distil_rows,
         solve_labels,
     )
+    from likewise.kernels.machines.deep_kernel_machine import DeepKernelMachine
     from likewise.kernels.machines.gaussian_process import GaussianProcessRegressor
     from likewise.kernels.machines.gp_classifier import GaussianProcessClassifier
     from likewise.kernels.machines.kernel_kmeans import KernelKMeans
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = [
     "METHODS",
     "Candidate",
+    "DeepKernelMachine",
     "Distilled",
     "GaussianProcessClassifier",
     "GaussianProcessRegressor",
@@ -56,6 +58,7 @@ __all__ = [
 
 _HOMES = {
     "_marginal": ("Learning",),
+    "deep_kernel_machine": ("DeepKernelMachine",),
     "gaussian_process": ("GaussianProcessRegressor",),
     "gp_classifier": ("GaussianProcessClassifier",),
     "kernel_kmeans": ("KernelKMeans",),

@@ -90,28 +90,12 @@ class KernelMachine(BaseEstimator):  # type: ignore[misc]
             check_kernel(kernel)
         if kernel is not None and not takes_vectors(kernel):
             return in_float64(kernel._as_rows(X, "X"))
-        try:
-            X = validate_data(self, X, reset=reset, dtype=np.float64, ensure_all_finite=False)
-        except TypeError as error:
-            raise InvalidType(str(error)) from None
-        except ValueError as error:
-            raise InvalidVector(str(error)) from None
+        X = checked_table(self, X, reset=reset)
         return (kernel or RBF())._as_rows(X, "X")
 
     def _check_targets(self, y: Any, count: int) -> tuple[Float64Array, bool]:
         """Numbers to learn, as (n, r), and whether they came as (n,)."""
-        if y is None:
-            raise InvalidArgument(NO_TARGETS)
-        try:
-            Y = check_array(
-                y, ensure_2d=False, dtype=np.float64, ensure_all_finite=False, input_name="y"
-            )
-        except (TypeError, ValueError) as error:
-            raise InvalidArgument(f"y: {error}") from None
-        if len(Y) != count:
-            raise InvalidArgument(f"y has {len(Y)} values, X has {count} rows")
-        check_finite_targets(Y)
-        return (Y[:, None], True) if Y.ndim == 1 else (Y, False)
+        return checked_targets(y, count)
 
     def _kernel_for(self, rows: Any) -> Kernel:
         if self.kernel is not None:
@@ -226,6 +210,32 @@ class KernelMachine(BaseEstimator):  # type: ignore[misc]
         self.solver_, self.kernel_, self._single = solver, kernel, single
         self.jitter_, self.n_iter_ = solver.jitter, solver.steps
         return self
+
+
+def checked_table(estimator: BaseEstimator, X: Any, *, reset: bool) -> Any:
+    """A table of numbers in float64, as scikit-learn's words want it; NaN is not sought."""
+    try:
+        return validate_data(estimator, X, reset=reset, dtype=np.float64, ensure_all_finite=False)
+    except TypeError as error:
+        raise InvalidType(str(error)) from None
+    except ValueError as error:
+        raise InvalidVector(str(error)) from None
+
+
+def checked_targets(y: Any, count: int) -> tuple[Float64Array, bool]:
+    """Numbers to learn, as (n, r), and whether they came as (n,)."""
+    if y is None:
+        raise InvalidArgument(NO_TARGETS)
+    try:
+        Y = check_array(
+            y, ensure_2d=False, dtype=np.float64, ensure_all_finite=False, input_name="y"
+        )
+    except (TypeError, ValueError) as error:
+        raise InvalidArgument(f"y: {error}") from None
+    if len(Y) != count:
+        raise InvalidArgument(f"y has {len(Y)} values, X has {count} rows")
+    check_finite_targets(Y)
+    return (Y[:, None], True) if Y.ndim == 1 else (Y, False)
 
 
 def check_finite_targets(y: Any) -> None:
