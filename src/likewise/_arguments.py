@@ -72,7 +72,8 @@ def suggest_arguments(function: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(function)
     def checked(*args: P.args, **kwargs: P.kwargs) -> R:
         if kwargs and not kwargs.keys() <= known:
-            raise unknown_argument(called, sorted(set(kwargs) - known)[0], known)
+            name = type(args[0]).__name__ if args and function.__name__ == "__init__" else called
+            raise unknown_argument(name, sorted(set(kwargs) - known)[0], known)
         return function(*args, **kwargs)
 
     return checked

@@ -10,7 +10,7 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.utils.estimator_checks import check_estimator
 
 from likewise.errors import DimensionMismatch, InvalidArgument, InvalidType, UnknownArgument
-from likewise.kernels import RBF, GraphProximity, Linear
+from likewise.kernels import RBF, GraphProximity, Linear, SingularLimit
 from likewise.kernels.machines import KernelKMeans
 
 
@@ -108,6 +108,11 @@ def test_equal_rows_leave_no_cluster_empty():
 def test_impossible_calls(arguments, X, error):
     with pytest.raises(error):
         KernelKMeans(**arguments).fit(X)
+
+
+def test_a_kernel_that_is_not_finite():
+    with pytest.raises(InvalidArgument, match="is inf of row 0 and itself"):
+        KernelKMeans(2, SingularLimit(dim=2)).fit(np.eye(3))
 
 
 def test_a_wrong_name():

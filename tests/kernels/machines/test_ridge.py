@@ -19,8 +19,16 @@ from likewise.errors import (
     UnknownArgument,
 )
 from likewise.index import Exact, Graph
-from likewise.kernels import RBF, Kernel
-from likewise.kernels.machines import METHODS, KernelRidge, KernelRidgeClassifier
+from likewise.kernels import RBF, Kernel, SingularLimit, to_sphere
+from likewise.kernels.machines import (
+    METHODS,
+    GaussianProcessClassifier,
+    GaussianProcessRegressor,
+    KernelRidge,
+    KernelRidgeClassifier,
+    ScaleMixture,
+    SelfDistilledRidge,
+)
 
 
 class Saddle(Kernel):
@@ -247,6 +255,10 @@ def test_memory_beyond_the_limit_is_refused_with_the_plan(capsys):
         KernelRidge(KERNEL, memory_limit=1e5).fit(X, y)
     with pytest.raises(OverLimit, match="no method fits"):
         KernelRidge(KERNEL, memory_limit=1e5, method="exact").fit(X, y)
+    rows = np.zeros((6000, 2))
+    machine = KernelRidge(KERNEL, memory_limit=1.5e8, method="exact")
+    with pytest.raises(OverLimit, match=r"asked for does not fit.*name another method: cg"):
+        machine.fit(rows, rows[:, 0])
     model = KernelRidge(KERNEL, memory_limit=4e8, verbose=True).fit(X, y)
     assert str(model.plan_) in capsys.readouterr().out
     with pytest.raises(OverLimit, match="fewer rows at a time"):
@@ -269,6 +281,60 @@ def test_a_kernel_that_is_not_psd(method):
         assert np.isfinite(enough.predict(Q)).all()
     with pytest.raises(NotPositiveDefinite):
         KernelRidge(Saddle(), ridge="loo").fit(X, y)
+
+
+class Gap(Kernel):
+    """Not a number for a row whose first number is 7 beside others, or beside itself."""
+
+    name = "gap"
+
+    def __init__(self, itself=False):
+        self.itself = itself
+
+    def _entries(self, X, Y):
+        x, z = X[:, :1] == 7, Y[:, 0] == 7
+        return np.where(x & z if self.itself else x ^ z, np.nan, KERNEL(X, Y))
+
+
+@pytest.mark.parametrize(
+    ("itself", "method"),
+    [(False, m) for m in ("exact", "nystrom", "local")]
+    + [(True, m) for m in ("exact", "cg", "nystrom", "local")],
+)
+def test_a_kernel_that_is_not_finite(itself, method):
+    rows = np.vstack([X, [[7.0, 0.0]]])
+    machine = KernelRidge(Gap(itself), method=method)
+    words = "itself" if itself else r"row \d+"
+    with pytest.raises(InvalidArgument, match=rf"Gap\(.*\) is nan of row \d+ and {words};"):
+        machine.fit(rows, np.append(y, 0.0)).predict(rows)
+
+
+@pytest.mark.parametrize(
+    "machine",
+    [
+        KernelRidge(ridge="loo"),
+        GaussianProcessRegressor(),
+        GaussianProcessClassifier(),
+        ScaleMixture(),
+        SelfDistilledRidge(),
+    ],
+)
+def test_a_kernel_that_is_infinite_on_its_diagonal(machine):
+    rows = to_sphere(X)
+    machine.set_params(kernel=SingularLimit(dim=2))
+    with pytest.raises(InvalidArgument, match=r"is inf of row 0 and itself;.*takes depth="):
+        machine.fit(rows, (y > y.mean()).astype(int))
+    machine.set_params(kernel=SingularLimit(dim=2, depth=5))
+    assert np.isfinite(machine.fit(rows, (y > y.mean()).astype(int)).predict(rows)).all()
+
+
+def test_a_negative_diagonal():
+    class Below(Saddle):
+        def _entries(self, X, Y):
+            return np.tanh(X @ Y.T - 1)
+
+    with pytest.raises(NotPositiveDefinite, match="smallest eigenvalue of its matrix is about -"):
+        KernelRidge(Below(), method="cg").fit(X, y)
 
 
 def test_a_singular_matrix_has_its_jitter_stated():

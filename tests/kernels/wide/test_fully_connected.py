@@ -210,7 +210,7 @@ def test_variances_that_explode_are_refused():
         ({"bias_variance": -1.0}, InvalidArgument, "must not be negative"),
         ({"residual": 0.0}, InvalidArgument, "residual must be positive"),
         ({"residual": "yes"}, InvalidType, "residual"),
-        ({"layers": 3}, UnknownArgument, "layers"),
+        ({"layers": 3}, UnknownArgument, r"NTK\(\) has no argument 'layers'"),
     ],
 )
 def test_impossible_arguments(arguments, error, words):

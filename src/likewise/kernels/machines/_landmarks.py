@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from likewise.errors import InvalidArgument
 from likewise.kernels.base import Kernel
-from likewise.kernels.machines._linear import JITTERS, Float64Array, not_definite
+from likewise.kernels.machines._linear import JITTERS, Float64Array, checked, not_definite
 from likewise.kernels.machines._pivoted import pivoted_cholesky
 from likewise.kernels.machines._solver import take
 
@@ -90,7 +90,7 @@ class NystromMap:
         from scipy.linalg import eigh
 
         self.kernel, self.landmarks, self.workers = kernel, landmarks, workers
-        K = np.asarray(kernel._matrix(landmarks, None, workers), dtype=np.float64)
+        K = checked(np.asarray(kernel._matrix(landmarks, None, workers), np.float64), kernel)
         eps = np.finfo(np.float64).eps
         values, vectors = eigh(K, overwrite_a=True, check_finite=False)
         rounding = JITTERS * len(K) * eps * max(abs(values).max(initial=0.0), 1e-300)

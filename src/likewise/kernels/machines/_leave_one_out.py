@@ -9,6 +9,7 @@ import numpy as np
 from likewise.kernels.machines._linear import (
     JITTERS,
     Float64Array,
+    checked,
     not_definite,
 )
 from likewise.kernels.machines._mapped import Mapped
@@ -43,7 +44,7 @@ def exact_errors(rows: Any, Y: Float64Array, solver: Exact | Solver) -> LeftOut:
     """By the eigenvectors of the whole matrix. Cost: about 9 n^3."""
     from scipy.linalg import eigh
 
-    K = matrix(solver.kernel, rows, None, solver.problem.workers)
+    K = checked(matrix(solver.kernel, rows, None, solver.problem.workers), solver.kernel)
     values, U = eigh(K, overwrite_a=True, check_finite=False)
     rounding = JITTERS * len(K) * np.finfo(np.float64).eps * max(abs(values).max(), 1e-300)
     if values[0] < -rounding:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from likewise.errors import NotPositiveDefinite
+from likewise.errors import InvalidArgument, NotPositiveDefinite
 
 Float64Array = npt.NDArray[np.float64]
 #: Up to so many rows the smallest eigenvalue is computed; beyond, it is estimated by Lanczos.
@@ -50,6 +50,20 @@ class Factored:
         upper, _ = dpotri(self.lower, lower=1)
         out = np.tril(upper)
         return np.asarray(out + np.tril(out, -1).T)
+
+
+def checked(values: Float64Array, kernel: Any) -> Float64Array:
+    """``values`` of the kernel, or the error that says they are not finite."""
+    if np.isfinite(values.sum()) or np.isfinite(values).all():
+        return values
+    place = tuple(int(i) for i in np.argwhere(~np.isfinite(values))[0])
+    itself = len(set(place)) == 1
+    between = f"row {place[0]} and {'itself' if itself else f'row {place[1]}'}"
+    remedy = "; SingularLimit takes depth=" if itself and np.isinf(values[place]) else ""
+    raise InvalidArgument(
+        f"kernel: {kernel!r:.200} is {values[place]} of {between}; a machine needs finite "
+        f"values{remedy}"
+    )
 
 
 def factor(K: Float64Array, ridge: float, *, kernel: Any, ridge_name: str = "ridge") -> Factored:

@@ -12,7 +12,7 @@ from likewise._workers import map_on_cores
 from likewise.errors import InvalidArgument, InvalidType
 from likewise.index import Exact as ExactIndex
 from likewise.index import Index
-from likewise.kernels.machines._linear import Factored, Float64Array, factor
+from likewise.kernels.machines._linear import Factored, Float64Array, checked, factor
 from likewise.kernels.machines._solver import BLOCK, Cost, Problem, Solver, matrix
 
 Answer = TypeVar("Answer")
@@ -78,7 +78,7 @@ class Local(Solver):
         def one(i: int) -> Answer:
             N = self.rows[near[i]]
             system = factor(
-                matrix(self.kernel, N, None, 1),
+                checked(matrix(self.kernel, N, None, 1), self.kernel),
                 self.ridge,
                 kernel=self.kernel,
                 ridge_name=self.problem.ridge_name,

@@ -24,7 +24,7 @@ from likewise.kernels._rows import FloatArray
 from likewise.kernels.base import Kernel, check_kernel
 from likewise.kernels.classical.rbf import RBF
 from likewise.kernels.machines._landmarks import CHOICES
-from likewise.kernels.machines._linear import Float64Array
+from likewise.kernels.machines._linear import Float64Array, checked
 from likewise.kernels.machines._solver import Problem, Solver, in_float64
 from likewise.kernels.machines.planning import METHODS, MachinePlan, make_plan
 
@@ -164,6 +164,8 @@ class KernelMachine(BaseEstimator):  # type: ignore[misc]
             if not self.plan_.method and asked.against != "over memory_limit":
                 raise InvalidArgument(f"method={self.method!r}: {asked.against}")
         self.plan_.check()
+        some = rows[: problem.kernel._tile(rows)]  # what is seen at once; solvers see the rest
+        checked(np.asarray(problem.kernel._diagonal(some), dtype=np.float64), problem.kernel)
         self.method_ = self.plan_.method
         return METHODS[self.method_](problem)
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from likewise.kernels.base import Kernel
-from likewise.kernels.machines._linear import Float64Array
+from likewise.kernels.machines._linear import Float64Array, checked, not_definite
 from likewise.kernels.machines._solver import take
 
 #: Pivots proposed at a time.
@@ -40,7 +40,9 @@ def pivoted_cholesky(
     """
     n, done = len(rows), 0
     F = np.zeros((n, rank))
-    left = np.asarray(kernel._diagonal(rows), dtype=np.float64).copy()
+    left = checked(np.array(kernel._diagonal(rows), dtype=np.float64), kernel)
+    if left.min(initial=0.0) < 0:
+        raise not_definite(kernel, float(left.min()))
     enough = LEFT * max(float(left.sum()), 1e-300)
     pivots = np.zeros(rank, dtype=np.int64)
     while done < rank and left.sum() > enough:

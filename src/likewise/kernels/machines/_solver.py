@@ -11,7 +11,7 @@ import numpy as np
 
 from likewise.errors import InvalidArgument
 from likewise.kernels.base import Kernel
-from likewise.kernels.machines._linear import Factored, Float64Array, factor
+from likewise.kernels.machines._linear import Factored, Float64Array, checked, factor
 from likewise.kernels.operator import KernelOperator
 
 #: Bytes of one block of rows that is worked on at a time.
@@ -143,7 +143,7 @@ class Exact(Solver):
 
     def fit(self, rows: Any, Y: Float64Array, ridge: float) -> Exact:
         self.rows, self.ridge = rows, ridge
-        K = matrix(self.kernel, self.rows, None, self.problem.workers)
+        K = checked(matrix(self.kernel, rows, None, self.problem.workers), self.kernel)
         system = factor(K, ridge, kernel=self.kernel, ridge_name=self.problem.ridge_name)
         self._alpha, self.jitter = system.solve(Y), system.jitter
         self.system: Factored | None = system if self.problem.keep else None

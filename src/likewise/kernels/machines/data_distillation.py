@@ -16,7 +16,7 @@ from likewise.errors import InvalidArgument
 from likewise.kernels._rows import as_rows
 from likewise.kernels.base import Kernel, check_kernel
 from likewise.kernels.machines._landmarks import CHOICES, choose_landmarks
-from likewise.kernels.machines._linear import Float64Array, factor
+from likewise.kernels.machines._linear import Float64Array, checked, factor
 from likewise.kernels.machines._solver import block_of, in_float64, matrix
 
 
@@ -108,7 +108,7 @@ def solve_labels(
     all_rows, Z = (in_float64(kernel._as_rows(v, w)) for v, w in ((X, "X"), (rows, "rows")))
     kernel._check_alike(all_rows, Z)
     targets, m = _targets(Y, len(all_rows)), len(Z)
-    system = factor(matrix(kernel, Z, None, workers), ridge, kernel=kernel)
+    system = factor(checked(matrix(kernel, Z, None, workers), kernel), ridge, kernel=kernel)
     # With B = k(X, Z) the best coefficients solve B^T B c = B^T Y; a QR of B in blocks keeps the
     # digits that B^T B would lose.
     triangle, right = np.zeros((0, m)), np.zeros((0, targets.shape[1]))

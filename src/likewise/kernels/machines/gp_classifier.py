@@ -19,7 +19,7 @@ from likewise.kernels.machines._laplace import (
     find_mode,
     probability,
 )
-from likewise.kernels.machines._linear import Float64Array
+from likewise.kernels.machines._linear import Float64Array, checked
 from likewise.kernels.machines._local import USUAL_K
 from likewise.kernels.machines._mapped import Mapped
 from likewise.kernels.machines._marginal import Learning, climb
@@ -191,7 +191,7 @@ class Machines:
             k = problem.options.get("k") or USUAL_K
             self.parts = [Near(problem, rows, column, k) for column in signs.T]
         else:
-            K = matrix(problem.kernel, rows, None, problem.workers)
+            K = checked(matrix(problem.kernel, rows, None, problem.workers), problem.kernel)
             self.parts = [Whole(problem, rows, K, column) for column in signs.T]
         self.steps = max(part.steps for part in self.parts)
         known = [part.log_evidence for part in self.parts]

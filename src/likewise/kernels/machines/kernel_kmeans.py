@@ -13,6 +13,7 @@ from likewise._arguments import check_count, suggest_arguments
 from likewise.errors import DimensionMismatch, InvalidArgument, InvalidType
 from likewise.kernels.base import Kernel
 from likewise.kernels.classical.rbf import RBF
+from likewise.kernels.machines._linear import checked
 from likewise.kernels.parameters import Float64Array
 
 Labels = npt.NDArray[np.int64]
@@ -123,7 +124,7 @@ class KernelKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         width = np.sqrt(np.shape(self._fitted)[1]) if self.kernel is None else 1.0
         self.kernel_ = RBF(length=float(width)) if self.kernel is None else self.kernel
         K = self.kernel_(self._fitted, memory_limit=self.memory_limit)
-        return np.asarray(K, dtype=np.float64)
+        return checked(np.asarray(K, dtype=np.float64), self.kernel_)
 
     def _precomputed(self, X: Any) -> Float64Array:
         if self.kernel != "precomputed":

@@ -23,6 +23,7 @@ METHODS: dict[str, type[Solver]] = {
 }
 #: "auto" takes on no method of more operations than this (about a minute on two cores).
 MOST_OPERATIONS = 1e12
+TOO_LONG = 'too long for "auto"'
 #: Operations that a kernel entry counts as, beside two a number of the rows.
 ENTRY = 50
 #: Where the size of main memory cannot be read.
@@ -70,7 +71,7 @@ class MachinePlan:
     def __str__(self) -> str:
         lines = [
             f"{self.rows:,} rows of {self.numbers:,} numbers, outputs: {self.outputs:,}; "
-            f"memory_limit = {self.memory_limit / 1e6:,.0f} MB"
+            f"memory_limit = {megabytes(self.memory_limit)} MB"
         ]
         for c in self.candidates:
             remark = "taken" if c.method == self.method else c.against
@@ -82,10 +83,12 @@ class MachinePlan:
     def check(self) -> None:
         """Raise `OverLimit`, with the whole plan, where no method is taken."""
         if not self.method:
-            raise OverLimit(
-                f"no method fits; raise memory_limit, ask for fewer landmarks or features, or "
-                f"name another method; the plan:\n{self}"
-            )
+            fitting = [c.method for c in self.candidates if not c.against]
+            slow = [c.method for c in self.candidates if c.against == TOO_LONG]
+            who = "the method asked for does not fit" if fitting else "no method fits"
+            other = f"name another method: {', '.join(fitting or slow)}" if fitting or slow else ""
+            remedy = other or "ask for fewer landmarks or features"
+            raise OverLimit(f"{who}; raise memory_limit, or {remedy}; the plan:\n{self}")
 
 
 def make_plan(
@@ -112,9 +115,10 @@ def make_plan(
         work = cost.entries * (ENTRY + 2 * problem.numbers) + cost.operations
         seconds = cost.entries * entry / problem.workers + cost.operations / rate
         against = refused.get(name, "") or solver.refusal(problem)
-        if not against and method in (name, "auto"):
+        if not against:
             against = _against(size, work, limit, method)
-            taken = taken or ("" if against else name)
+            if method in (name, "auto"):
+                taken = taken or ("" if against else name)
         candidates.append(Candidate(name, size, seconds, work, cost.settings, against))
     return MachinePlan(
         problem.rows, problem.numbers, problem.outputs, limit, tuple(candidates), taken
@@ -125,8 +129,13 @@ def _against(size: float, work: float, limit: float, method: str) -> str:
     if size > limit:
         return "over memory_limit"
     if method == "auto" and work > MOST_OPERATIONS:
-        return 'too long for "auto"'
+        return TOO_LONG
     return ""
+
+
+def megabytes(size: float) -> str:
+    """In whole ones where there are any."""
+    return f"{size / 1e6:,.0f}" if size >= 1e6 else f"{size / 1e6:.2g}"
 
 
 def usual_limit() -> float:

@@ -11,7 +11,7 @@ from sklearn.base import MultiOutputMixin, RegressorMixin
 from likewise._arguments import check_count, check_number, suggest_arguments
 from likewise.errors import InvalidArgument, InvalidType
 from likewise.kernels.base import Kernel
-from likewise.kernels.machines._linear import Float64Array, not_definite
+from likewise.kernels.machines._linear import Float64Array, checked, not_definite
 from likewise.kernels.machines._machine import KernelMachine
 from likewise.kernels.machines._solver import Exact, matrix, take
 
@@ -190,7 +190,7 @@ class SelfDistilledRidge(MultiOutputMixin, RegressorMixin, KernelMachine):  # ty
     def _spectrum(self, kernel: Kernel, rows: Any) -> tuple[Float64Array, Float64Array]:
         from scipy.linalg import eigh
 
-        K = matrix(kernel, rows, None, 1)
+        K = checked(matrix(kernel, rows, None, 1), kernel)
         values, U = eigh(K, overwrite_a=True, check_finite=False)
         if values[0] + self.ridge <= 0:
             raise not_definite(kernel, float(values[0]), self.ridge, "ridge")

@@ -22,7 +22,7 @@ ELSEWHERE = {
 
 
 class KindKernel(GradientKernel):
-    """Heads are all outputs, their mean, or one combination."""
+    """Heads are all outputs, their sum over sqrt(O), or one combination."""
 
     kind: str | npt.ArrayLike
 

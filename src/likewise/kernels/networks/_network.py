@@ -251,13 +251,14 @@ def differentiating() -> Iterator[None]:
         if "alloc" in str(error):  # out of memory is what it says
             raise
         raise InvalidArgument(
-            f"torch.func cannot differentiate the module: {first_line(error)} {DIFFERENTIABLE}"
+            f"torch.func cannot differentiate the module: {first_line(error)}; {DIFFERENTIABLE}"
         ) from error
 
 
 def first_line(error: Exception) -> str:
     """The first line of a message, not too long."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+    line = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+    return line if len(line) <= 200 else f"{line[:200].rsplit(' ', 1)[0]} ..."
 
 
 def _said(out: Any) -> str:

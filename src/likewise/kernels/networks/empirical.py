@@ -28,7 +28,7 @@ class EmpiricalNTK(KindKernel):
     - ``kind="sum"``: ``k(x, y) = s(x).s(y)``, s the gradient of ``sum_c f_c / sqrt(O)``: the
       pseudo-NTK of Mohamadi and others. It is O times cheaper, and near ``trace / O`` for wide
       networks at initialisation.
-    - ``kind=c``, an array (O,): the same with ``c.f`` in place of the mean: one output by its unit
+    - ``kind=c``, an array (O,): the same with ``c.f`` in place of that sum: one output by its unit
       vector, or a random combination.
 
     The kernel of all outputs, an (n O, m O) matrix, is `full`.
