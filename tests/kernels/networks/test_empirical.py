@@ -488,3 +488,17 @@ def test_without_torch(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(MissingExtra, match=r"likewise\[torch\]"):
         EmpiricalNTK(None)
+
+
+def test_outputs_that_no_parameter_reaches():
+    class Cut(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = torch.nn.Linear(3, 2)
+
+        def forward(self, x):
+            with torch.no_grad():
+                return self.inner(x)
+
+    with pytest.raises(InvalidArgument, match="no parameter reaches"):
+        EmpiricalNTK(Cut())(np.ones((2, 3)))

@@ -9,7 +9,7 @@ from scipy.sparse import csr_array
 
 from likewise.errors import DimensionMismatch, InvalidArgument, InvalidType, InvalidVector
 from likewise.kernels import GraphProximity, largest_component, proximity_grid
-from likewise.kernels.things.graphs import MEASURES, exponential
+from likewise.kernels.things.graphs import MEASURES, SYNONYMS, exponential
 from likewise.testing.kernel import KernelConformance
 
 
@@ -75,6 +75,15 @@ class TestGraphProximity(KernelConformance):
         return np.log(K[x, y]) if kernel.log else K[x, y]
 
 
+def test_other_names_of_measures():
+    for name, own in SYNONYMS.items():
+        one, other = GraphProximity(ADJACENCY, name, t=0.01), GraphProximity(ADJACENCY, own, t=0.01)
+        np.testing.assert_array_equal(one.matrix(), other.matrix())
+        np.testing.assert_array_equal(
+            proximity_grid(ADJACENCY, name), proximity_grid(ADJACENCY, own)
+        )
+
+
 def test_one_node_beside_another_is_a_number():
     k = GraphProximity(ADJACENCY, "forest")
     assert k(3, 5) == k.matrix()[3, 5]
@@ -136,7 +145,7 @@ PIECES = np.kron(np.eye(2), [[0, 1], [1, 0]])
 @pytest.mark.parametrize(
     ("arguments", "error", "says"),
     [
-        ((ADJACENCY, "katz"), InvalidArgument, "must be one of walk"),
+        ((ADJACENCY, "kats"), InvalidArgument, "must be one of walk"),
         ((ADJACENCY, "walk", 1.0), InvalidArgument, "below 1/r"),
         ((ADJACENCY, "heat", 0.0), InvalidArgument, "t must be positive"),
         ((ADJACENCY, "pagerank", 1.0), InvalidArgument, "below 1"),

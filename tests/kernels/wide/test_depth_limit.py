@@ -58,3 +58,12 @@ def test_bad_arguments():
         depth_limit("sign")
     with pytest.raises(UnknownArgument):
         depth_limit("relu", layers=3)
+
+
+def test_variances_that_grow_without_end():
+    """Of ReLU correlations do not know the scale: they go to 1 though gradients explode."""
+    limit = depth_limit("relu", weight_variance=3.0)
+    assert (limit.variance, limit.phase) == (np.inf, "chaos")
+    assert limit.chi == pytest.approx(1.5)
+    assert limit.correlation == pytest.approx(1.0, abs=1e-2)
+    assert not np.isnan(depth_limit("gelu", weight_variance=3.0).correlation)

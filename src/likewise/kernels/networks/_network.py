@@ -110,15 +110,31 @@ class Network:
         """O, by the first row; raises `DimensionMismatch` where the module refuses it."""
         try:
             with self._torch.no_grad():
-                return len(self.output({}, self.tensor(rows[:1])[0]))
+                count = len(self.output({}, self.tensor(rows[:1])[0]))
+            self._check_reached(rows)
+            return count
         except (RuntimeError, ValueError, TypeError, IndexError) as error:
-            if isinstance(error, InvalidType):
+            if isinstance(error, InvalidType | InvalidArgument):
                 raise
             hint = "" if self._integers else "; if it takes token numbers, say integers=True"
             raise DimensionMismatch(
                 f"{what}: the module refuses rows of shape {rows.shape[1:]}: {first_line(error)}"
                 f"{hint}"
             ) from error
+
+    def _check_reached(self, rows: FloatArray) -> None:
+        """Refuse a module whose outputs no parameter reaches: all its gradients would be 0."""
+        leaves = {n: p.detach().clone().requires_grad_() for n, p in self.parameters.items()}
+        try:
+            with self._torch.enable_grad():
+                out = self.output(leaves, self.tensor(rows[:1])[0])
+        except RuntimeError:
+            return  # what cannot be differentiated is refused, with its reason, when it is
+        if not out.requires_grad:
+            raise InvalidArgument(
+                "no parameter reaches the module's outputs: they are computed under "
+                "torch.no_grad(), detached, or of other parameters than those named"
+            )
 
     def gradients(
         self, rows: torch.Tensor, heads: torch.Tensor, names: Sequence[str]

@@ -33,11 +33,12 @@ class GraphProximity(Kernel):
     ``commute``        the pseudo-inverse of L  none
     ================== ======================== =====================
 
-    ``pagerank`` is the symmetric form: ``(I - tP)^-1`` with P = D^-1 A, times D^-1.
-    ``log=True`` takes the logarithm of every entry, which often separates communities better; it
-    is not positive semi-definite in general. Commute times have negative entries, and no
-    logarithm. ``communicability`` is scaled by ``exp(-t r)``, which keeps it within floats and
-    only shifts its logarithm.
+    ``katz``, ``regularised_laplacian``, ``diffusion`` and ``commute_time`` are other names of
+    ``walk``, ``forest``, ``heat`` and ``commute``. ``pagerank`` is the symmetric form: ``(I -
+    tP)^-1`` with P = D^-1 A, times D^-1. ``log=True`` takes the logarithm of every entry, which
+    often separates communities better; it is not positive semi-definite in general. Commute times
+    have negative entries, and no logarithm. ``communicability`` is scaled by ``exp(-t r)``, which
+    keeps it within floats and only shifts its logarithm.
 
     Args:
         adjacency: (n, n) array or scipy sparse matrix, symmetric.
@@ -73,22 +74,19 @@ class GraphProximity(Kernel):
         self._check_parameters()
 
     def _check_parameters(self) -> None:
-        if self.measure not in MEASURES:
-            raise InvalidArgument(
-                f"measure must be one of {', '.join(MEASURES)}; got {self.measure!r}"
-            )
+        self._measure = resolve_measure(self.measure)
         A = as_adjacency(self.adjacency)
-        if self.measure != "commute" and check_number("t", self.t) <= 0:
+        if self._measure != "commute" and check_number("t", self.t) <= 0:
             raise InvalidArgument(f"t must be positive; got {self.t}")
         if self.log:
-            _check_log(self.measure, A)
+            _check_log(self._measure, A)
         self._proximities: Float64Array | None = None
         self._check_range(A)
 
     def _check_range(self, A: Float64Array) -> None:
-        if self.measure == "walk" and self.t * (radius := spectral_radius(A)) >= 1:
+        if self._measure == "walk" and self.t * (radius := spectral_radius(A)) >= 1:
             raise InvalidArgument(f"walk: t must be below 1/r = {1 / radius:.6g}; got {self.t}")
-        if self.measure == "pagerank":
+        if self._measure == "pagerank":
             if self.t >= 1:
                 raise InvalidArgument(f"pagerank: t must be below 1; got {self.t}")
             if not (degrees := A.sum(axis=1)).all():
@@ -104,7 +102,7 @@ class GraphProximity(Kernel):
     def matrix(self) -> Float64Array:
         """The proximities of all nodes, (n, n); made at the first use and kept."""
         if self._proximities is None:
-            K = MEASURES[self.measure](as_adjacency(self.adjacency), float(self.t))
+            K = MEASURES[self._measure](as_adjacency(self.adjacency), float(self.t))
             K = (K + K.T) / 2
             if self.log:
                 if K.min() <= 0:
@@ -150,6 +148,14 @@ class GraphProximity(Kernel):
     def _diagonal(self, X: Any) -> Float64Array:
         own: Float64Array = np.diag(self.matrix())[X]
         return own
+
+
+def resolve_measure(name: str) -> str:
+    """The measure's own name for any of its names."""
+    known = SYNONYMS.get(name, name)
+    if known not in MEASURES:
+        raise InvalidArgument(f"measure must be one of {', '.join(MEASURES)}; got {name!r}")
+    return known
 
 
 # -- the graph ----------------------------------------------------------------------------
@@ -222,8 +228,7 @@ def proximity_grid(adjacency: Any, measure: str, count: int = 10) -> Float64Arra
         >>> proximity_grid(np.array([[0, 2], [2, 0]]), "walk", 3).round(6).tolist()
         [0.125, 0.25, 0.375]
     """
-    if measure not in MEASURES:
-        raise InvalidArgument(f"measure must be one of {', '.join(MEASURES)}; got {measure!r}")
+    measure = resolve_measure(measure)
     count = check_count("count", count)
     s = np.arange(1, count + 1) / (count + 1)
     if measure == "commute":
@@ -300,4 +305,12 @@ MEASURES: dict[str, Callable[[Float64Array, float], Float64Array]] = {
     "heat": _heat,
     "pagerank": _pagerank,
     "commute": _commute,
+}
+
+SYNONYMS = {
+    "katz": "walk",
+    "regularised_laplacian": "forest",
+    "regularized_laplacian": "forest",
+    "diffusion": "heat",
+    "commute_time": "commute",
 }

@@ -19,6 +19,10 @@ LAYERS = 20_000
 SETTLED = 1e-13
 #: A variance that falls to so much of what it was falls to 0.
 VANISHED = 1e-9
+#: A variance that stands for those that grow without end.
+LARGE = 1e8
+#: Correlations that go to 1 as a power of depth are taken for 1 within so much.
+ALIKE = 1e-5
 #: chi within so much of 1 is the edge; Hermite series and iterations are no better.
 EDGE = 1e-6
 
@@ -34,7 +38,8 @@ class DepthLimit:
         correlation: of two different rows, that layers lead to.
         phase: ``"order"``, chi < 1: all rows become alike, gradients vanish. ``"chaos"``,
             chi > 1: like rows become unlike, gradients explode. ``"edge"``, chi = 1, where deep
-            networks can be trained.
+            networks can be trained. Where variances grow without end, chi and ``correlation``
+            are those of very large ones, and rows may become alike though gradients explode.
         layers: over so many layers the distance from ``correlation`` falls to 1/e of what it was;
             infinity at the edge, where it falls as a power of depth.
     """
@@ -95,7 +100,7 @@ def depth_limit(
         )
     q = _variance(lambda q: w * found.dual_at(q) + bias_variance, float(variance))
     if not np.isfinite(q):
-        return DepthLimit(np.inf, np.inf, float("nan"), "chaos", 0.0)
+        return _growing(found, float(w), float(bias_variance), float(correlation))
     chi = float(w * found.derivative_dual_at(max(q, VANISHED * float(variance))))
     phase = "edge" if abs(chi - 1) <= EDGE else "order" if chi < 1 else "chaos"
     if q == 0:  # nothing is left of the rows but a correlation that nobody sees
@@ -108,6 +113,23 @@ def depth_limit(
         return DepthLimit(q, chi, 1.0, phase, np.inf if phase == "edge" else _layers(chi))
     c = _settle(step, float(correlation))
     return DepthLimit(q, chi, c, phase, _layers(w * found.derivative_dual(q, q, c * q)))
+
+
+def _growing(found: Activation, w: float, b: float, correlation: float) -> DepthLimit:
+    """The limit where variances have none: of ReLU with too large weights, for example."""
+    # 1 + q is q here: what closed forms divide by may be 0, and their angles are then right.
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        chi = float(w * found.derivative_dual_at(LARGE))
+        after = float(w * found.dual_at(LARGE) + b)
+        if not (np.isfinite(chi) and np.isfinite(after)):  # faster than any power, as of exp
+            return DepthLimit(np.inf, np.inf, float("nan"), "chaos", 0.0)
+        c = _settle(lambda c: (w * found.dual(LARGE, LARGE, c * LARGE) + b) / after, correlation)
+        alike = c > 1 - ALIKE
+        slope = chi if alike else float(w * found.derivative_dual(LARGE, LARGE, c * LARGE))
+    phase = "edge" if abs(chi - 1) <= EDGE else "order" if chi < 1 else "chaos"
+    slope *= LARGE / after  # of the correlation, which is relative to the variance of each layer
+    layers = np.inf if abs(slope - 1) <= EDGE else _layers(slope)
+    return DepthLimit(np.inf, chi, 1.0 if alike else c, phase, layers)
 
 
 def _variance(step: Callable[[float], Any], value: float) -> float:
