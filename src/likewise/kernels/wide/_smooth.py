@@ -167,7 +167,8 @@ class GELU(Activation):
         """sqrt(D), A and F."""
         both = (1 + q) * (1 + r)
         root: FloatArray = np.sqrt(both - c * c)
-        F: FloatArray = np.arctan(c / root)
+        with np.errstate(divide="ignore"):  # of huge variances the root may round to 0
+            F: FloatArray = np.arctan(c / root)
         F /= TURN
         F += 0.25
         return root, (1 - q * r) / both, F
