@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from likewise.kernels.machines.deep_kernel_machine import DeepKernelMachine
     from likewise.kernels.machines.gaussian_process import GaussianProcessRegressor
     from likewise.kernels.machines.gp_classifier import GaussianProcessClassifier
+    from likewise.kernels.machines.grid_pde import GridPDESolver
     from likewise.kernels.machines.kernel_kmeans import KernelKMeans
     from likewise.kernels.machines.pde import PDESolver
     from likewise.kernels.machines.planning import METHODS, Candidate, MachinePlan
@@ -39,6 +40,7 @@ __all__ = [
     "Distilled",
     "GaussianProcessClassifier",
     "GaussianProcessRegressor",
+    "GridPDESolver",
     "KernelKMeans",
     "KernelRidge",
     "KernelRidgeClassifier",
@@ -61,6 +63,7 @@ _HOMES = {
     "deep_kernel_machine": ("DeepKernelMachine",),
     "gaussian_process": ("GaussianProcessRegressor",),
     "gp_classifier": ("GaussianProcessClassifier",),
+    "grid_pde": ("GridPDESolver",),
     "kernel_kmeans": ("KernelKMeans",),
     "pde": ("PDESolver",),
     "planning": ("METHODS", "Candidate", "MachinePlan"),

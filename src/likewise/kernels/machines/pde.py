@@ -82,22 +82,9 @@ class PDESolver:
         self.noise, self.tol = check_number("noise", noise), check_number("tol", tol)
         self.n_steps = check_count("n_steps", n_steps, minimum=0)
         self.learnt = kernel is None
-        highest = check_number("max_frequency", max_frequency)
-        count = check_count("n_frequencies", n_frequencies, minimum=2)
-        checked = {"noise": self.noise, "max_frequency": highest}
-        if length is not None:
-            checked["length"] = check_number("length", length)
-        for name, value in checked.items():
-            if value <= 0:
-                raise InvalidArgument(f"{name} must be positive; got {value!r}")
-        if kernel is None:
-            step = highest / (count - 1)
-            frequencies = np.linspace(0, highest, count)
-            frequencies[0] = LOWEST * step
-            kernel = SpectralMixture(frequencies, length or 1 / (2 * np.pi * step))
-        elif not isinstance(kernel, SpectralMixture):
-            raise InvalidType(f"kernel must be a SpectralMixture; got {kernel!r:.60}")
-        self.kernel = kernel
+        if self.noise <= 0:
+            raise InvalidArgument(f"noise must be positive; got {self.noise!r}")
+        self.kernel = waves_of(kernel, max_frequency, n_frequencies, length)
 
     @property
     def dim(self) -> int:
@@ -195,6 +182,28 @@ class PDESolver:
                 f"{name}: the operator has {self.dim} coordinates; got points of {rows.shape[1]}"
             )
         return rows.astype(np.float64)
+
+
+def waves_of(
+    kernel: SpectralMixture | None, max_frequency: float, n_frequencies: int, length: float | None
+) -> SpectralMixture:
+    """The kernel as it was given, or waves of evenly spread frequencies."""
+    highest = check_number("max_frequency", max_frequency)
+    count = check_count("n_frequencies", n_frequencies, minimum=2)
+    checked = {"max_frequency": highest}
+    if length is not None:
+        checked["length"] = check_number("length", length)
+    for name, value in checked.items():
+        if value <= 0:
+            raise InvalidArgument(f"{name} must be positive; got {value!r}")
+    if kernel is None:
+        step = highest / (count - 1)
+        frequencies = np.linspace(0, highest, count)
+        frequencies[0] = LOWEST * step
+        return SpectralMixture(frequencies, length or 1 / (2 * np.pi * step))
+    if not isinstance(kernel, SpectralMixture):
+        raise InvalidType(f"kernel must be a SpectralMixture; got {kernel!r:.60}")
+    return kernel
 
 
 def checked_operator(operator: Any) -> Terms:
