@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from likewise import encode, errors, explain, index, kernels, metrics
+    from likewise import encode, errors, explain, index, kernels, learn, metrics
     from likewise.errors import CacheWarning, LikewiseError
     from likewise.filters import F, Filter
     from likewise.results import Branch, Hit, Neighbours, Results, SearchInfo
@@ -61,6 +61,7 @@ __all__ = [
     "explain",
     "index",
     "kernels",
+    "learn",
     "metrics",
     "open",
     "read_qrels",
@@ -89,7 +90,7 @@ _HOMES = {
         "restore",
     ),
 }
-_ROOMS = ("encode", "errors", "explain", "index", "kernels", "metrics")
+_ROOMS = ("encode", "errors", "explain", "index", "kernels", "learn", "metrics")
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 
