@@ -9,12 +9,23 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    pass
+    from likewise.learn.evidence import Answer, Evidence, Flip
+    from likewise.learn.neighbors import NeighborsClassifier, NeighborsRegressor
 
-__all__ = []
+
+__all__ = [
+    "Answer",
+    "Evidence",
+    "Flip",
+    "NeighborsClassifier",
+    "NeighborsRegressor",
+]
 
 # Where each name lives, under likewise.learn: a member joins by one line here.
-_HOMES: dict[str, tuple[str, ...]] = {}
+_HOMES: dict[str, tuple[str, ...]] = {
+    "evidence": ("Answer", "Evidence", "Flip"),
+    "neighbors": ("NeighborsClassifier", "NeighborsRegressor"),
+}
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 

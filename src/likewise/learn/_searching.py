@@ -28,10 +28,18 @@ class Lists(NamedTuple):
     distances: Float64Array
 
 
-def fitted_index(index: Any, rows: Any) -> Index:
-    """A copy of ``index`` (`Exact` by euclidean distance where it is None) that holds ``rows``."""
+def fitted_index(index: Any, rows: Any, *, n_jobs: int | None = None) -> Index:
+    """A copy of ``index`` (`Exact` by euclidean distance where it is None) that holds ``rows``.
+
+    ``n_jobs`` are the threads of that `Exact`; an index that is given has its own.
+    """
     if index is None:
-        index = Exact("euclidean")
+        index = Exact("euclidean", n_jobs=n_jobs)
+    elif n_jobs is not None:
+        raise InvalidArgument(
+            f"n_jobs are the threads of the default index; give them to yours: "
+            f"{type(index).__name__}(..., n_jobs={n_jobs!r})"
+        )
     if not isinstance(index, Index):
         raise InvalidType(
             f'index must be one of likewise.index, such as Graph("euclidean"); got {index!r:.60}'
@@ -51,18 +59,38 @@ def nearest(index: Index, queries: Any, k: int, *, recall: float | None = None) 
 def leave_one_out(index: Index, k: int, *, recall: float | None = None) -> Lists:
     """The ``min(k, rows - 1)`` neighbours of each row of ``index``, itself left out.
 
-    A row is left out by its id, not as the first of its list: copies of a row are its neighbours,
-    at distance 0. The index must have no deleted rows.
+    Lists are in order of position, for the rows that are not deleted. A row is left out by its
+    id, not as the first of its list: copies of a row are its neighbours, at distance 0.
 
     Cost: one search of all rows, in one batch.
     """
     count = len(index)
     if count < 2:
         raise InvalidArgument(f"neighbours of a row need two rows at least; n_samples = {count}")
-    if len(index.rows) != count:
-        raise InvalidArgument("rows were deleted from the index; fit it anew")
+    rows, positions = index.rows, index.positions
+    if len(rows) != count:
+        alive = index.alive
+        rows, positions = rows[alive], positions[alive]
     wanted = min(check_k(k), count - 1)
-    ids, distances = nearest(index, index.rows, wanted + 1, recall=recall)
-    own = ids == np.arange(count)[:, None]
-    own[~own.any(axis=1), -1] = True  # many copies, or missed by an approximate search
-    return Lists(ids[~own].reshape(count, wanted), distances[~own].reshape(count, wanted))
+    ids, distances = nearest(index, rows, wanted + 1, recall=recall)
+    return without(Lists(ids, distances), positions)
+
+
+def without(lists: Lists, own: IntArray) -> Lists:
+    """Lists of ids a row shorter: ``own[i]`` is left out of list i, or its last id."""
+    count, length = lists.ids.shape
+    out = lists.ids == own[:, None]
+    out[~out.any(axis=1), -1] = True  # many copies, or missed by an approximate search
+    shape = (count, length - 1)
+    return Lists(lists.ids[~out].reshape(shape), lists.distances[~out].reshape(shape))
+
+
+def rows_at(index: Index, ids: IntArray) -> Any:
+    """The rows of ``index`` at these positions, which it holds; of the shape of ``ids``, by row.
+
+    Cost: the rows are copied.
+    """
+    positions = index.positions
+    if len(positions) == index.next_position:  # none was ever taken out
+        return index.rows[ids]
+    return index.rows[np.searchsorted(positions, ids)]
