@@ -9,12 +9,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    pass
+    from likewise.learn.m_split import MSplitNeighborsClassifier, MSplitNeighborsRegressor
 
-__all__ = []
+
+__all__ = [
+    "MSplitNeighborsClassifier",
+    "MSplitNeighborsRegressor",
+]
 
 # Where each name lives, under likewise.learn: a member joins by one line here.
-_HOMES: dict[str, tuple[str, ...]] = {}
+_HOMES: dict[str, tuple[str, ...]] = {
+    "m_split": ("MSplitNeighborsClassifier", "MSplitNeighborsRegressor"),
+}
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 
