@@ -19,12 +19,47 @@ __all__ = [
     "Flip",
     "NeighborsClassifier",
     "NeighborsRegressor",
+    from likewise.learn.abstention import abstention_level
+    from likewise.learn.calibrated import CalibratedClassifier
+    from likewise.learn.calibration import (
+        ReliabilityCurve,
+        expected_calibration_error,
+        log_loss,
+        reliability_curve,
+    )
+    from likewise.learn.calibrators import Isotonic, Temperature, fit_isotonic, fit_temperature
+    from likewise.learn.m_split import MSplitNeighborsClassifier, MSplitNeighborsRegressor
+
+
+__all__ = [
+    "CalibratedClassifier",
+    "Isotonic",
+    "MSplitNeighborsClassifier",
+    "MSplitNeighborsRegressor",
+    "ReliabilityCurve",
+    "Temperature",
+    "abstention_level",
+    "expected_calibration_error",
+    "fit_isotonic",
+    "fit_temperature",
+    "log_loss",
+    "reliability_curve",
 ]
 
 # Where each name lives, under likewise.learn: a member joins by one line here.
 _HOMES: dict[str, tuple[str, ...]] = {
     "evidence": ("Answer", "Evidence", "Flip"),
     "neighbors": ("NeighborsClassifier", "NeighborsRegressor"),
+    "abstention": ("abstention_level",),
+    "calibrated": ("CalibratedClassifier",),
+    "calibration": (
+        "ReliabilityCurve",
+        "expected_calibration_error",
+        "log_loss",
+        "reliability_curve",
+    ),
+    "calibrators": ("Isotonic", "Temperature", "fit_isotonic", "fit_temperature"),
+    "m_split": ("MSplitNeighborsClassifier", "MSplitNeighborsRegressor"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
