@@ -9,12 +9,24 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    pass
+    from likewise.learn.active.learner import ActiveLearner
+    from likewise.learn.active.simulation import LabellingCurves, simulate_labelling
+    from likewise.learn.active.suggesting import suggest
 
-__all__ = []
+
+__all__ = [
+    "ActiveLearner",
+    "LabellingCurves",
+    "simulate_labelling",
+    "suggest",
+]
 
 # Where each name lives, under likewise.learn: a member joins by one line here.
-_HOMES: dict[str, tuple[str, ...]] = {}
+_HOMES: dict[str, tuple[str, ...]] = {
+    "active.learner": ("ActiveLearner",),
+    "active.simulation": ("LabellingCurves", "simulate_labelling"),
+    "active.suggesting": ("suggest",),
+}
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 
