@@ -44,6 +44,16 @@ __all__ = [
     "fit_temperature",
     "log_loss",
     "reliability_curve",
+    from likewise.learn.active.learner import ActiveLearner
+    from likewise.learn.active.simulation import LabellingCurves, simulate_labelling
+    from likewise.learn.active.suggesting import suggest
+
+
+__all__ = [
+    "ActiveLearner",
+    "LabellingCurves",
+    "simulate_labelling",
+    "suggest",
 ]
 
 # Where each name lives, under likewise.learn: a member joins by one line here.
@@ -60,6 +70,9 @@ _HOMES: dict[str, tuple[str, ...]] = {
     ),
     "calibrators": ("Isotonic", "Temperature", "fit_isotonic", "fit_temperature"),
     "m_split": ("MSplitNeighborsClassifier", "MSplitNeighborsRegressor"),
+    "active.learner": ("ActiveLearner",),
+    "active.simulation": ("LabellingCurves", "simulate_labelling"),
+    "active.suggesting": ("suggest",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
