@@ -9,12 +9,32 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    pass
+    from likewise.learn.outliers.kth import NeighborOutliers, neighbor_distance
+    from likewise.learn.outliers.lof import (
+        LocalOutlierFactor,
+        local_outlier_factor,
+        reachability_density,
+    )
+    from likewise.learn.outliers.p_values import ScoreStream, benjamini_hochberg, conformal_p_values
 
-__all__ = []
+
+__all__ = [
+    "LocalOutlierFactor",
+    "NeighborOutliers",
+    "ScoreStream",
+    "benjamini_hochberg",
+    "conformal_p_values",
+    "local_outlier_factor",
+    "neighbor_distance",
+    "reachability_density",
+]
 
 # Where each name lives, under likewise.learn: a member joins by one line here.
-_HOMES: dict[str, tuple[str, ...]] = {}
+_HOMES: dict[str, tuple[str, ...]] = {
+    "outliers.kth": ("NeighborOutliers", "neighbor_distance"),
+    "outliers.lof": ("LocalOutlierFactor", "local_outlier_factor", "reachability_density"),
+    "outliers.p_values": ("ScoreStream", "benjamini_hochberg", "conformal_p_values"),
+}
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 
