@@ -15,11 +15,17 @@ if TYPE_CHECKING:
         local_outlier_factor,
         reachability_density,
     )
+    from likewise.learn.outliers.mahalanobis import (
+        MahalanobisOutliers,
+        squared_mahalanobis,
+        whitening,
+    )
     from likewise.learn.outliers.p_values import ScoreStream, benjamini_hochberg, conformal_p_values
 
 
 __all__ = [
     "LocalOutlierFactor",
+    "MahalanobisOutliers",
     "NeighborOutliers",
     "ScoreStream",
     "benjamini_hochberg",
@@ -27,12 +33,15 @@ __all__ = [
     "local_outlier_factor",
     "neighbor_distance",
     "reachability_density",
+    "squared_mahalanobis",
+    "whitening",
 ]
 
 # Where each name lives, under likewise.learn: a member joins by one line here.
 _HOMES: dict[str, tuple[str, ...]] = {
     "outliers.kth": ("NeighborOutliers", "neighbor_distance"),
     "outliers.lof": ("LocalOutlierFactor", "local_outlier_factor", "reachability_density"),
+    "outliers.mahalanobis": ("MahalanobisOutliers", "squared_mahalanobis", "whitening"),
     "outliers.p_values": ("ScoreStream", "benjamini_hochberg", "conformal_p_values"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
