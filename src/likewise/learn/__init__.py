@@ -15,34 +15,40 @@ if TYPE_CHECKING:
         local_outlier_factor,
         reachability_density,
     )
-    from likewise.learn.outliers.mahalanobis import (
-        MahalanobisOutliers,
-        squared_mahalanobis,
-        whitening,
+    from likewise.learn.outliers.magnitude import (
+        local_magnitude_growth,
+        magnitude_growth,
+        weighting_vector,
     )
+    from likewise.learn.outliers.mahalanobis import MahalanobisOutliers
     from likewise.learn.outliers.p_values import ScoreStream, benjamini_hochberg, conformal_p_values
+    from likewise.learn.outliers.weights import MagnitudeOutliers
 
 
 __all__ = [
     "LocalOutlierFactor",
+    "MagnitudeOutliers",
     "MahalanobisOutliers",
     "NeighborOutliers",
     "ScoreStream",
     "benjamini_hochberg",
     "conformal_p_values",
+    "local_magnitude_growth",
     "local_outlier_factor",
+    "magnitude_growth",
     "neighbor_distance",
     "reachability_density",
-    "squared_mahalanobis",
-    "whitening",
+    "weighting_vector",
 ]
 
 # Where each name lives, under likewise.learn: a member joins by one line here.
 _HOMES: dict[str, tuple[str, ...]] = {
     "outliers.kth": ("NeighborOutliers", "neighbor_distance"),
     "outliers.lof": ("LocalOutlierFactor", "local_outlier_factor", "reachability_density"),
-    "outliers.mahalanobis": ("MahalanobisOutliers", "squared_mahalanobis", "whitening"),
+    "outliers.magnitude": ("local_magnitude_growth", "magnitude_growth", "weighting_vector"),
+    "outliers.mahalanobis": ("MahalanobisOutliers",),
     "outliers.p_values": ("ScoreStream", "benjamini_hochberg", "conformal_p_values"),
+    "outliers.weights": ("MagnitudeOutliers",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

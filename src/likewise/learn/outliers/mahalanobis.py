@@ -162,7 +162,8 @@ class MahalanobisOutliers(Detector):
         return self._reduced_scores(placed, self.reduction_(placed))
 
     def _reduced_scores(self, rows: Float64Array, reduced: Float64Array) -> Float64Array:
-        away = squared_mahalanobis(reduced, self.means_, self._whitening).min(axis=1)
+        every = squared_mahalanobis(reduced, self.means_, self._whitening)
+        away: Float64Array = every.min(axis=1)
         if self.relative:
             away -= squared_mahalanobis(reduced, self._mean[None], self._background)[:, 0]
         if self.residual:
