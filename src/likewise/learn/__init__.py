@@ -54,6 +54,36 @@ __all__ = [
     "LabellingCurves",
     "simulate_labelling",
     "suggest",
+    from likewise.learn.outliers.kth import NeighborOutliers, neighbor_distance
+    from likewise.learn.outliers.lof import (
+        LocalOutlierFactor,
+        local_outlier_factor,
+        reachability_density,
+    )
+    from likewise.learn.outliers.magnitude import (
+        local_magnitude_growth,
+        magnitude_growth,
+        weighting_vector,
+    )
+    from likewise.learn.outliers.mahalanobis import MahalanobisOutliers
+    from likewise.learn.outliers.p_values import ScoreStream, benjamini_hochberg, conformal_p_values
+    from likewise.learn.outliers.weights import MagnitudeOutliers
+
+
+__all__ = [
+    "LocalOutlierFactor",
+    "MagnitudeOutliers",
+    "MahalanobisOutliers",
+    "NeighborOutliers",
+    "ScoreStream",
+    "benjamini_hochberg",
+    "conformal_p_values",
+    "local_magnitude_growth",
+    "local_outlier_factor",
+    "magnitude_growth",
+    "neighbor_distance",
+    "reachability_density",
+    "weighting_vector",
 ]
 
 # Where each name lives, under likewise.learn: a member joins by one line here.
@@ -73,6 +103,12 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "active.learner": ("ActiveLearner",),
     "active.simulation": ("LabellingCurves", "simulate_labelling"),
     "active.suggesting": ("suggest",),
+    "outliers.kth": ("NeighborOutliers", "neighbor_distance"),
+    "outliers.lof": ("LocalOutlierFactor", "local_outlier_factor", "reachability_density"),
+    "outliers.magnitude": ("local_magnitude_growth", "magnitude_growth", "weighting_vector"),
+    "outliers.mahalanobis": ("MahalanobisOutliers",),
+    "outliers.p_values": ("ScoreStream", "benjamini_hochberg", "conformal_p_values"),
+    "outliers.weights": ("MagnitudeOutliers",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
