@@ -9,17 +9,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from likewise.learn.evidence import Answer, Evidence, Flip
-    from likewise.learn.neighbors import NeighborsClassifier, NeighborsRegressor
-
-
-__all__ = [
-    "Answer",
-    "Evidence",
-    "Flip",
-    "NeighborsClassifier",
-    "NeighborsRegressor",
     from likewise.learn.abstention import abstention_level
+    from likewise.learn.active.learner import ActiveLearner
+    from likewise.learn.active.simulation import LabellingCurves, simulate_labelling
+    from likewise.learn.active.suggesting import suggest
     from likewise.learn.calibrated import CalibratedClassifier
     from likewise.learn.calibration import (
         ReliabilityCurve,
@@ -28,32 +21,9 @@ __all__ = [
         reliability_curve,
     )
     from likewise.learn.calibrators import Isotonic, Temperature, fit_isotonic, fit_temperature
+    from likewise.learn.evidence import Answer, Evidence, Flip
     from likewise.learn.m_split import MSplitNeighborsClassifier, MSplitNeighborsRegressor
-
-
-__all__ = [
-    "CalibratedClassifier",
-    "Isotonic",
-    "MSplitNeighborsClassifier",
-    "MSplitNeighborsRegressor",
-    "ReliabilityCurve",
-    "Temperature",
-    "abstention_level",
-    "expected_calibration_error",
-    "fit_isotonic",
-    "fit_temperature",
-    "log_loss",
-    "reliability_curve",
-    from likewise.learn.active.learner import ActiveLearner
-    from likewise.learn.active.simulation import LabellingCurves, simulate_labelling
-    from likewise.learn.active.suggesting import suggest
-
-
-__all__ = [
-    "ActiveLearner",
-    "LabellingCurves",
-    "simulate_labelling",
-    "suggest",
+    from likewise.learn.neighbors import NeighborsClassifier, NeighborsRegressor
     from likewise.learn.outliers.kth import NeighborOutliers, neighbor_distance
     from likewise.learn.outliers.lof import (
         LocalOutlierFactor,
@@ -71,26 +41,48 @@ __all__ = [
 
 
 __all__ = [
+    "ActiveLearner",
+    "Answer",
+    "CalibratedClassifier",
+    "Evidence",
+    "Flip",
+    "Isotonic",
+    "LabellingCurves",
     "LocalOutlierFactor",
+    "MSplitNeighborsClassifier",
+    "MSplitNeighborsRegressor",
     "MagnitudeOutliers",
     "MahalanobisOutliers",
     "NeighborOutliers",
+    "NeighborsClassifier",
+    "NeighborsRegressor",
+    "ReliabilityCurve",
     "ScoreStream",
+    "Temperature",
+    "abstention_level",
     "benjamini_hochberg",
     "conformal_p_values",
+    "expected_calibration_error",
+    "fit_isotonic",
+    "fit_temperature",
     "local_magnitude_growth",
     "local_outlier_factor",
+    "log_loss",
     "magnitude_growth",
     "neighbor_distance",
     "reachability_density",
+    "reliability_curve",
+    "simulate_labelling",
+    "suggest",
     "weighting_vector",
 ]
 
 # Where each name lives, under likewise.learn: a member joins by one line here.
 _HOMES: dict[str, tuple[str, ...]] = {
-    "evidence": ("Answer", "Evidence", "Flip"),
-    "neighbors": ("NeighborsClassifier", "NeighborsRegressor"),
     "abstention": ("abstention_level",),
+    "active.learner": ("ActiveLearner",),
+    "active.simulation": ("LabellingCurves", "simulate_labelling"),
+    "active.suggesting": ("suggest",),
     "calibrated": ("CalibratedClassifier",),
     "calibration": (
         "ReliabilityCurve",
@@ -99,10 +91,9 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "reliability_curve",
     ),
     "calibrators": ("Isotonic", "Temperature", "fit_isotonic", "fit_temperature"),
+    "evidence": ("Answer", "Evidence", "Flip"),
     "m_split": ("MSplitNeighborsClassifier", "MSplitNeighborsRegressor"),
-    "active.learner": ("ActiveLearner",),
-    "active.simulation": ("LabellingCurves", "simulate_labelling"),
-    "active.suggesting": ("suggest",),
+    "neighbors": ("NeighborsClassifier", "NeighborsRegressor"),
     "outliers.kth": ("NeighborOutliers", "neighbor_distance"),
     "outliers.lof": ("LocalOutlierFactor", "local_outlier_factor", "reachability_density"),
     "outliers.magnitude": ("local_magnitude_growth", "magnitude_growth", "weighting_vector"),
