@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -97,6 +97,23 @@ class RowAnswer:
     deviation: float | None = None
     calibrated: bool = False
     info: SearchInfo | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values, for JSON; probabilities as pairs, since a label may be a number."""
+        found = {
+            "value": self.value,
+            "probability": self.probability,
+            "probabilities": [list(pair) for pair in self.probabilities.items()],
+            "deviation": self.deviation,
+            "calibrated": self.calibrated,
+            "evidence": [asdict(witness) for witness in self.evidence],
+            "flip": None if self.evidence.flip is None else asdict(self.evidence.flip),
+            "withstands": self.evidence.withstands,
+        }
+        for witness in found["evidence"]:
+            if not np.isfinite(witness["influence"]):
+                witness["influence"] = None  # the only one with the label; JSON has no infinity
+        return found
 
 
 def check_votes(weights: Any) -> Weights:
