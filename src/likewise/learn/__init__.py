@@ -9,12 +9,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    pass
+    from likewise.learn.neighbor_graph import NeighborGraph
 
-__all__ = []
+
+__all__ = [
+    "NeighborGraph",
+]
 
 # Where each name lives, under likewise.learn: a member joins by one line here.
-_HOMES: dict[str, tuple[str, ...]] = {}
+_HOMES: dict[str, tuple[str, ...]] = {
+    "neighbor_graph": ("NeighborGraph",),
+}
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 

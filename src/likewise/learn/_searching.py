@@ -28,31 +28,66 @@ class Lists(NamedTuple):
     distances: Float64Array
 
 
-def fitted_index(index: Any, rows: Any) -> Index:
-    """A copy of ``index`` (`Exact` by euclidean distance where it is None) that holds ``rows``."""
+def fitted_index(index: Any, rows: Any) -> Any:
+    """A copy of ``index`` (`Exact` by euclidean distance where it is None) that holds ``rows``.
+
+    A `NeighborGraph` must hold those rows already. It serves as it is: it is searched like an
+    index, and its lists are there. Who then changes what is returned here does not change it.
+
+    Raises:
+        InvalidType: neither. InvalidArgument: a graph of other rows. NotFitted: of none.
+    """
     if index is None:
         index = Exact("euclidean")
+    if _is_graph(index):
+        _check_same(index, rows)
+        return index.lent()
     if not isinstance(index, Index):
         raise InvalidType(
-            f'index must be one of likewise.index, such as Graph("euclidean"); got {index!r:.60}'
+            'index must be one of likewise.index, such as Graph("euclidean"), or a '
+            f"fitted likewise.learn.NeighborGraph; got {index!r:.60}"
         )
     return copy.deepcopy(index).fit(rows)
 
 
-def nearest(index: Index, queries: Any, k: int, *, recall: float | None = None) -> Lists:
+def _is_graph(index: Any) -> bool:
+    from likewise.learn.neighbor_graph import NeighborGraph
+
+    return isinstance(index, NeighborGraph)
+
+
+def _check_same(graph: Any, rows: Any) -> None:
+    """Refuse a graph that holds other rows than these."""
+    held, given = graph.rows, np.asarray(rows, dtype=np.float32)
+    if held.shape != given.shape:
+        raise InvalidArgument(
+            f"the graph given as index= holds rows of shape {held.shape}; X has {given.shape}; "
+            "make the graph of the same rows"
+        )
+    other = np.flatnonzero((held != given).any(axis=1))
+    if len(other):
+        raise InvalidArgument(
+            f"the graph given as index= holds other rows than X: row {other[0]} differs, and "
+            f"{len(other)} in all; make the graph of the same rows, in the same order"
+        )
+
+
+def nearest(index: Any, queries: Any, k: int, *, recall: float | None = None) -> Lists:
     """The ``min(k, rows)`` neighbours of each query.
 
     Cost: one search of the index, in one batch.
     """
     found = index.search(queries, k=min(check_k(k), len(index)), recall=recall)
-    return Lists(found.ids, found.distances)
+    ids = index.places(found.ids) if _is_graph(index) else found.ids
+    return Lists(ids, found.distances)
 
 
-def leave_one_out(index: Index, k: int, *, recall: float | None = None) -> Lists:
+def leave_one_out(index: Any, k: int, *, recall: float | None = None) -> Lists:
     """The ``min(k, rows - 1)`` neighbours of each row of ``index``, itself left out.
 
     A row is left out by its id, not as the first of its list: copies of a row are its neighbours,
-    at distance 0. The index must have no deleted rows.
+    at distance 0. The index must have no deleted rows. The lists of a `NeighborGraph` are taken as
+    they are, where they are long enough and its recall is not below ``recall``.
 
     Cost: one search of all rows, in one batch.
     """
@@ -62,7 +97,17 @@ def leave_one_out(index: Index, k: int, *, recall: float | None = None) -> Lists
     if len(index.rows) != count:
         raise InvalidArgument("rows were deleted from the index; fit it anew")
     wanted = min(check_k(k), count - 1)
+    if _is_graph(index) and index.reaches(wanted) and (recall or 0.0) <= index.recall:
+        held = index.upto(wanted)
+        return Lists(index.places(held.ids), held.distances)
     ids, distances = nearest(index, index.rows, wanted + 1, recall=recall)
-    own = ids == np.arange(count)[:, None]
-    own[~own.any(axis=1), -1] = True  # many copies, or missed by an approximate search
-    return Lists(ids[~own].reshape(count, wanted), distances[~own].reshape(count, wanted))
+    return without(Lists(ids, distances), np.arange(count))
+
+
+def without(lists: Lists, own: IntArray) -> Lists:
+    """Lists of ids a row shorter: ``own[i]`` is left out of list i, or its last id."""
+    count, length = lists.ids.shape
+    out = lists.ids == own[:, None]
+    out[~out.any(axis=1), -1] = True  # many copies, or missed by an approximate search
+    shape = (count, length - 1)
+    return Lists(lists.ids[~out].reshape(shape), lists.distances[~out].reshape(shape))
