@@ -1,5 +1,8 @@
 """`Tree` keeps the protocol, and is exact whichever way it goes."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
