@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from likewise.learn.calibrators import Isotonic, Temperature, fit_isotonic, fit_temperature
     from likewise.learn.evidence import Answer, Evidence, Flip
     from likewise.learn.m_split import MSplitNeighborsClassifier, MSplitNeighborsRegressor
+    from likewise.learn.neighbor_graph import NeighborGraph
     from likewise.learn.neighbors import NeighborsClassifier, NeighborsRegressor
     from likewise.learn.outliers.kth import NeighborOutliers, neighbor_distance
     from likewise.learn.outliers.lof import (
@@ -53,6 +54,7 @@ __all__ = [
     "MSplitNeighborsRegressor",
     "MagnitudeOutliers",
     "MahalanobisOutliers",
+    "NeighborGraph",
     "NeighborOutliers",
     "NeighborsClassifier",
     "NeighborsRegressor",
@@ -93,6 +95,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "calibrators": ("Isotonic", "Temperature", "fit_isotonic", "fit_temperature"),
     "evidence": ("Answer", "Evidence", "Flip"),
     "m_split": ("MSplitNeighborsClassifier", "MSplitNeighborsRegressor"),
+    "neighbor_graph": ("NeighborGraph",),
     "neighbors": ("NeighborsClassifier", "NeighborsRegressor"),
     "outliers.kth": ("NeighborOutliers", "neighbor_distance"),
     "outliers.lof": ("LocalOutlierFactor", "local_outlier_factor", "reachability_density"),
