@@ -77,6 +77,48 @@ __all__ = [
     "simulate_labelling",
     "suggest",
     "weighting_vector",
+    from likewise.learn.health.audit import audit, audit_neighbours
+    from likewise.learn.health.duplicates import copy_radius, duplicate_clusters
+    from likewise.learn.health.findings import AuditReport, HealthFinding
+    from likewise.learn.health.label_quality import (
+        LabelIssues,
+        disagreement,
+        label_issues,
+        label_probabilities,
+        self_confidence,
+    )
+    from likewise.learn.health.linear import linear_probabilities
+    from likewise.learn.health.rarity import Rarity, ambiguity, rarity
+    from likewise.learn.health.separability import Separability, separability
+    from likewise.learn.health.shapley import ShapleyValues, knn_shapley, neighbour_shapley
+    from likewise.learn.health.shared import HeldOut
+    from likewise.learn.health.target_quality import TargetIssues, target_issues
+
+
+__all__ = [
+    "AuditReport",
+    "HealthFinding",
+    "HeldOut",
+    "LabelIssues",
+    "Rarity",
+    "Separability",
+    "ShapleyValues",
+    "TargetIssues",
+    "ambiguity",
+    "audit",
+    "audit_neighbours",
+    "copy_radius",
+    "disagreement",
+    "duplicate_clusters",
+    "knn_shapley",
+    "label_issues",
+    "label_probabilities",
+    "linear_probabilities",
+    "neighbour_shapley",
+    "rarity",
+    "self_confidence",
+    "separability",
+    "target_issues",
 ]
 
 # Where each name lives, under likewise.learn: a member joins by one line here.
@@ -103,6 +145,22 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "outliers.mahalanobis": ("MahalanobisOutliers",),
     "outliers.p_values": ("ScoreStream", "benjamini_hochberg", "conformal_p_values"),
     "outliers.weights": ("MagnitudeOutliers",),
+    "health.audit": ("audit", "audit_neighbours"),
+    "health.duplicates": ("copy_radius", "duplicate_clusters"),
+    "health.findings": ("AuditReport", "HealthFinding"),
+    "health.label_quality": (
+        "LabelIssues",
+        "disagreement",
+        "label_issues",
+        "label_probabilities",
+        "self_confidence",
+    ),
+    "health.linear": ("linear_probabilities",),
+    "health.rarity": ("Rarity", "ambiguity", "rarity"),
+    "health.separability": ("Separability", "separability"),
+    "health.shapley": ("ShapleyValues", "knn_shapley", "neighbour_shapley"),
+    "health.shared": ("HeldOut",),
+    "health.target_quality": ("TargetIssues", "target_issues"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
