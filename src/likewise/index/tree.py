@@ -112,12 +112,6 @@ class Tree(Index):
         self._branches, self._planted, self._looked_at = None, 0, 0.0
         self._planting = threading.Lock()
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "_planting"}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state, _planting=threading.Lock())
-
     # -- hooks -----------------------------------------------------------------------
 
     def __getstate__(self) -> dict[str, Any]:

@@ -22,6 +22,22 @@ if TYPE_CHECKING:
     )
     from likewise.learn.calibrators import Isotonic, Temperature, fit_isotonic, fit_temperature
     from likewise.learn.evidence import Answer, Evidence, Flip
+    from likewise.learn.health.audit import audit, audit_neighbours
+    from likewise.learn.health.duplicates import copy_radius, duplicate_clusters
+    from likewise.learn.health.findings import AuditReport, HealthFinding
+    from likewise.learn.health.label_quality import (
+        LabelIssues,
+        disagreement,
+        label_issues,
+        label_probabilities,
+        self_confidence,
+    )
+    from likewise.learn.health.linear import linear_probabilities
+    from likewise.learn.health.rarity import Rarity, ambiguity, rarity
+    from likewise.learn.health.separability import Separability, separability
+    from likewise.learn.health.shapley import ShapleyValues, knn_shapley, neighbour_shapley
+    from likewise.learn.health.shared import HeldOut
+    from likewise.learn.health.target_quality import TargetIssues, target_issues
     from likewise.learn.m_split import MSplitNeighborsClassifier, MSplitNeighborsRegressor
     from likewise.learn.neighbor_graph import NeighborGraph
     from likewise.learn.neighbors import NeighborsClassifier, NeighborsRegressor
@@ -44,10 +60,14 @@ if TYPE_CHECKING:
 __all__ = [
     "ActiveLearner",
     "Answer",
+    "AuditReport",
     "CalibratedClassifier",
     "Evidence",
     "Flip",
+    "HealthFinding",
+    "HeldOut",
     "Isotonic",
+    "LabelIssues",
     "LabellingCurves",
     "LocalOutlierFactor",
     "MSplitNeighborsClassifier",
@@ -58,67 +78,44 @@ __all__ = [
     "NeighborOutliers",
     "NeighborsClassifier",
     "NeighborsRegressor",
+    "Rarity",
     "ReliabilityCurve",
     "ScoreStream",
+    "Separability",
+    "ShapleyValues",
+    "TargetIssues",
     "Temperature",
     "abstention_level",
+    "ambiguity",
+    "audit",
+    "audit_neighbours",
     "benjamini_hochberg",
     "conformal_p_values",
+    "copy_radius",
+    "disagreement",
+    "duplicate_clusters",
     "expected_calibration_error",
     "fit_isotonic",
     "fit_temperature",
+    "knn_shapley",
+    "label_issues",
+    "label_probabilities",
+    "linear_probabilities",
     "local_magnitude_growth",
     "local_outlier_factor",
     "log_loss",
     "magnitude_growth",
     "neighbor_distance",
-    "reachability_density",
-    "reliability_curve",
-    "simulate_labelling",
-    "suggest",
-    "weighting_vector",
-    from likewise.learn.health.audit import audit, audit_neighbours
-    from likewise.learn.health.duplicates import copy_radius, duplicate_clusters
-    from likewise.learn.health.findings import AuditReport, HealthFinding
-    from likewise.learn.health.label_quality import (
-        LabelIssues,
-        disagreement,
-        label_issues,
-        label_probabilities,
-        self_confidence,
-    )
-    from likewise.learn.health.linear import linear_probabilities
-    from likewise.learn.health.rarity import Rarity, ambiguity, rarity
-    from likewise.learn.health.separability import Separability, separability
-    from likewise.learn.health.shapley import ShapleyValues, knn_shapley, neighbour_shapley
-    from likewise.learn.health.shared import HeldOut
-    from likewise.learn.health.target_quality import TargetIssues, target_issues
-
-
-__all__ = [
-    "AuditReport",
-    "HealthFinding",
-    "HeldOut",
-    "LabelIssues",
-    "Rarity",
-    "Separability",
-    "ShapleyValues",
-    "TargetIssues",
-    "ambiguity",
-    "audit",
-    "audit_neighbours",
-    "copy_radius",
-    "disagreement",
-    "duplicate_clusters",
-    "knn_shapley",
-    "label_issues",
-    "label_probabilities",
-    "linear_probabilities",
     "neighbour_shapley",
     "rarity",
+    "reachability_density",
+    "reliability_curve",
     "self_confidence",
     "separability",
+    "simulate_labelling",
+    "suggest",
     "target_issues",
+    "weighting_vector",
 ]
 
 # Where each name lives, under likewise.learn: a member joins by one line here.
@@ -136,15 +133,6 @@ _HOMES: dict[str, tuple[str, ...]] = {
     ),
     "calibrators": ("Isotonic", "Temperature", "fit_isotonic", "fit_temperature"),
     "evidence": ("Answer", "Evidence", "Flip"),
-    "m_split": ("MSplitNeighborsClassifier", "MSplitNeighborsRegressor"),
-    "neighbor_graph": ("NeighborGraph",),
-    "neighbors": ("NeighborsClassifier", "NeighborsRegressor"),
-    "outliers.kth": ("NeighborOutliers", "neighbor_distance"),
-    "outliers.lof": ("LocalOutlierFactor", "local_outlier_factor", "reachability_density"),
-    "outliers.magnitude": ("local_magnitude_growth", "magnitude_growth", "weighting_vector"),
-    "outliers.mahalanobis": ("MahalanobisOutliers",),
-    "outliers.p_values": ("ScoreStream", "benjamini_hochberg", "conformal_p_values"),
-    "outliers.weights": ("MagnitudeOutliers",),
     "health.audit": ("audit", "audit_neighbours"),
     "health.duplicates": ("copy_radius", "duplicate_clusters"),
     "health.findings": ("AuditReport", "HealthFinding"),
@@ -161,6 +149,15 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "health.shapley": ("ShapleyValues", "knn_shapley", "neighbour_shapley"),
     "health.shared": ("HeldOut",),
     "health.target_quality": ("TargetIssues", "target_issues"),
+    "m_split": ("MSplitNeighborsClassifier", "MSplitNeighborsRegressor"),
+    "neighbor_graph": ("NeighborGraph",),
+    "neighbors": ("NeighborsClassifier", "NeighborsRegressor"),
+    "outliers.kth": ("NeighborOutliers", "neighbor_distance"),
+    "outliers.lof": ("LocalOutlierFactor", "local_outlier_factor", "reachability_density"),
+    "outliers.magnitude": ("local_magnitude_growth", "magnitude_growth", "weighting_vector"),
+    "outliers.mahalanobis": ("MahalanobisOutliers",),
+    "outliers.p_values": ("ScoreStream", "benjamini_hochberg", "conformal_p_values"),
+    "outliers.weights": ("MagnitudeOutliers",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -93,7 +93,7 @@ def living(index: Index) -> tuple[IntArray, Float32Array]:
     positions, rows = index.positions, index.rows
     if len(index) == len(rows):
         return positions, rows
-    alive = index._alive
+    alive = index.alive
     return positions[alive], rows[alive]
 
 

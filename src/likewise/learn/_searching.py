@@ -129,4 +129,3 @@ def rows_at(index: Any, ids: IntArray) -> Any:
     if len(positions) == index.next_position:  # none was ever taken out
         return index.rows[ids]
     return index.rows[np.searchsorted(positions, ids)]
-=======

@@ -60,9 +60,7 @@ def test_outliers_by_density(col: Any, rows: list[dict[str, Any]]) -> None:
     factors = -LocalOutlierFactor(n_neighbors=9).fit(matrix(rows)).negative_outlier_factor_
     found = col.outliers(5, neighbors=9, method="lof")
     assert [hit.id for hit in found] == [f"r{i}" for i in np.argsort(-factors)[:5]]
-    np.testing.assert_allclose(
-        [hit.score for hit in found], np.sort(factors)[::-1][:5], rtol=1e-6
-    )
+    np.testing.assert_allclose([hit.score for hit in found], np.sort(factors)[::-1][:5], rtol=1e-6)
 
 
 def test_outliers_of_what_is_left(col: Any) -> None:
@@ -74,12 +72,11 @@ def test_outliers_of_what_is_left(col: Any) -> None:
 
 
 def test_an_audit_is_that_of_the_arrays(col: Any, rows: list[dict[str, Any]]) -> None:
-    report = col.audit("kind", k=8)
+    report = col.audit("kind", k=20)
     labels = np.array([row.get("kind") for row in rows], dtype=object)
-    expected = audit(
-        matrix(rows), labels, index=lw.index.Exact("euclidean"), k=8, linear=False
-    )
+    expected = audit(matrix(rows), labels, index=lw.index.Exact("euclidean"), k=32, linear=False)
     ids = [row["id"] for row in rows]
+    assert sum("kind" in row for row in rows) * 32 / 160 == 20  # as many of the neighbours
     assert [(f.code, f.rows, f.score) for f in report] == [
         (f.code, tuple(ids[i] for i in f.rows), f.score) for f in expected
     ]
@@ -122,9 +119,10 @@ def test_suggestions_by_what_neighbours_say(col: Any) -> None:
         best = sorted(answers[id_].probabilities.values())
         return best[-1] - best[-2]
 
-    assert max(margin(row.id) for row in found) <= min(
-        margin(id_) for id_ in answers if id_ not in [row.id for row in found]
-    ) + 1e-9
+    assert (
+        max(margin(row.id) for row in found)
+        <= min(margin(id_) for id_ in answers if id_ not in [row.id for row in found]) + 1e-9
+    )
     assert found[0].answer.evidence.ids == answers[found[0].id].evidence.ids
 
 

@@ -37,9 +37,7 @@ def must_be_true(col: lw.Collection, k: int) -> None:
     away = np.sqrt(((X[:, None] - X[None]) ** 2).sum(axis=2))
     np.fill_diagonal(away, np.inf)
     count = min(k, len(X) - 1)
-    np.testing.assert_array_equal(
-        found.places, np.argsort(away, axis=1, kind="stable")[:, :count]
-    )
+    np.testing.assert_array_equal(found.places, np.argsort(away, axis=1, kind="stable")[:, :count])
     np.testing.assert_allclose(found.distances, np.sort(away, axis=1)[:, :count], rtol=1e-9)
     assert found.recall == 1.0
 
@@ -63,9 +61,7 @@ def test_the_lists_are_true_after_any_history(tmp_path: Path, seed: int) -> None
             must_be_true(col, int(rng.integers(1, 9)))
 
 
-def test_only_what_changed_is_found_anew(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_what_changed_is_found_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[int] = []
     true = kept_neighbors.new_graph
     monkeypatch.setattr(

@@ -156,9 +156,7 @@ def test_votes_are_calibrated_by_rows_left_out(tmp_path: Path) -> None:
     with lw.create(tmp_path / "c", dim=2, metric="euclidean") as col:
         rows = rng.standard_normal((600, 2))
         heads = rng.random(600) < 0.3  # the rows tell nothing
-        col.add(
-            [{"id": i, "vector": row, "coin": bool(heads[i])} for i, row in enumerate(rows)]
-        )
+        col.add([{"id": i, "vector": row, "coin": bool(heads[i])} for i, row in enumerate(rows)])
         queries = rng.standard_normal((60, 2))
         said = [answer.probabilities[True] for answer in col.predict("coin", queries)]
         assert abs(np.mean(said) - 0.3) < 0.06 and np.std(said) < 0.08
@@ -182,9 +180,7 @@ def test_calibrations_are_remembered_until_a_commit(
 ) -> None:
     made: list[int] = []
     true = calibrating.fit_temperature
-    monkeypatch.setattr(
-        calibrating, "fit_temperature", lambda *a: (made.append(1), true(*a))[1]
-    )
+    monkeypatch.setattr(calibrating, "fit_temperature", lambda *a: (made.append(1), true(*a))[1])
     for _ in range(3):
         col.predict("sign", np.zeros(DIM))
     assert len(made) == 1

@@ -54,11 +54,14 @@ def predict(
             found = collection.predict_missing(label, task=task, **given)
         else:
             asked = read_question("predict", collection, question, id, vector)
-            found = {None: collection.predict(label, asked, task=task, **given)}
+            single: Any = collection.predict(label, asked, task=task, **given)
+            if json_output:
+                show_json(single.to_dict())
+            else:
+                _show_answer(label, single)
+            return
     if json_output:
         show_json([{"id": id_, **one.to_dict()} for id_, one in found.items()])
-    elif None in found:
-        _show_answer(label, found[None])
     else:
         cells = [(id_, one.value, _sureness(one)) for id_, one in found.items()]
         show_table(["id", label, "sureness"], cells)

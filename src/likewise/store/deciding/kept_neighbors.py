@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import warnings
 import zlib
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,14 +97,13 @@ class KeptNeighbors:
         k: int,
         settings: Settings,
         identity: str,
-        *,
-        writes: bool,
+        writing: Callable[[], AbstractContextManager[bool]],
     ) -> RowLists:
         """The ``k`` neighbours of all live ``rows``, as of now.
 
         Args:
             rows: all that live. field: whose vectors they are. identity: of the database.
-            writes: whether this process may write.
+            writing: in whose block files may be written, if it says so.
 
         Cost: `NeighborGraph.fit` at first; then `add` and `delete` of what has changed.
         """
@@ -116,8 +117,10 @@ class KeptNeighbors:
                 self._graphs[field] = kept
                 return lists_of(new_graph(rows, k, field, settings), rows.numbers, k)
             self._graphs[field] = kept
-            if writes and kept.unsaved > CHANGED * len(rows):
-                self._write(kept, field, settings, identity)
+            if kept.unsaved > CHANGED * len(rows):
+                with writing() as allowed:
+                    if allowed:
+                        self._write(kept, field, settings, identity)
             return lists_of(kept.graph, rows.numbers, k)
 
     @staticmethod

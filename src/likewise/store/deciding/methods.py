@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from likewise._arguments import check_count, check_k, suggest_arguments
-from likewise.errors import InvalidArgument, InvalidType
+from likewise.errors import CollectionLocked, InvalidArgument, InvalidType, StorageFailed
 from likewise.filters import Filter
 from likewise.store.batch import Id
 from likewise.store.deciding.labels import check_label, check_task, labelled, task_of
@@ -22,12 +22,13 @@ from likewise.store.view import read_state
 if TYPE_CHECKING:
     import sqlite3
 
-    from likewise.learn.health import AuditReport
+    from likewise.learn.health.findings import AuditReport
     from likewise.store.deciding.kept_neighbors import KeptNeighbors, RowLists
     from likewise.store.deciding.outliers import OutlierHit
     from likewise.store.deciding.predicting import RowAnswer
     from likewise.store.deciding.row_neighbors import RowNeighbors
     from likewise.store.deciding.suggesting import Suggestion
+    from likewise.store.forking import Mutex
     from likewise.store.lock import WriterLock
     from likewise.store.settings import Settings
     from likewise.store.view import View
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], None]
 #: Rows that are predicted at a time.
 PAGE = 1000
+#: An audit of a label that few rows have looks at so many times more neighbours, at most.
+MOST_WIDER = 8
 #: The words of `likewise.learn.audit`.
 AUDIT_TASKS = {"classify": "classification", "regress": "regression"}
 
@@ -48,6 +51,8 @@ class Decisions:
     _fields: Settings
     _cache: Path
     _lock: WriterLock
+    _writing: Mutex
+    read_only: Any
     search: Any
 
     @abstractmethod
@@ -197,7 +202,7 @@ class Decisions:
         found: dict[Id, RowAnswer] = {}
         for start in range(0, len(ids), PAGE):
             some = slice(start, start + PAGE)
-            answers = self.predict(
+            answers: Any = self.predict(
                 label,
                 rows.vectors[some],
                 k=k,
@@ -209,7 +214,7 @@ class Decisions:
                 recall=recall,
                 exact=exact,
             )
-            found |= dict(zip(ids[some], answers, strict=True))
+            found |= zip(ids[some], answers, strict=True)
             if progress is not None:
                 progress(len(found), len(ids))
         return found
@@ -280,7 +285,8 @@ class Decisions:
 
         Args:
             label: a metadata field; None looks at the rows alone. Rows without it do not vote.
-            k: neighbours of each row that are looked at.
+            k: neighbours of each row that are looked at; where some rows have no label, as many
+                more as let about k have one (up to 8 k).
             where: look at the rows that pass this filter only, as if there were no others.
             using: a field of dense vectors; None is the default one.
             task: "classify", "regress" or "auto", as in `predict`.
@@ -305,14 +311,18 @@ class Decisions:
             >>> col.audit("side", k=5).rows_of("wrong_label")
             [70]
         """
-        from likewise.learn.health import audit_neighbours
+        from likewise.learn.health.audit import audit_neighbours
 
         field, asked = read_field(using, self._fields), check_task(task)
         with self._viewing() as (connection, view):
-            labels, kind = None, "auto"
+            labels: list[Any] | None = None
+            kind: Any = "auto"
             if label is not None:
                 kind = AUDIT_TASKS[task_of(view, connection, check_label(label), asked)]
-            lists = self._lists(check_k(k), where, field, connection, view)
+            wide = check_k(k)
+            if label is not None:
+                wide = self._wide_enough(wide, label, where, connection, view)
+            lists = self._lists(wide, where, field, connection, view)
             if label is not None:
                 labels = values_of(connection, label, lists.numbers)
             names = ids_of(connection, lists.numbers)
@@ -422,6 +432,17 @@ class Decisions:
             lists = self._lists(check_k(k), where, field, connection, view)
             return RowNeighbors(ids_of(connection, lists.numbers), lists)
 
+    @staticmethod
+    def _wide_enough(
+        k: int, label: str, where: Where, connection: sqlite3.Connection, view: View
+    ) -> int:
+        """How many neighbours of a row let about ``k`` of them have the label."""
+        condition, known = read_filter(where), labelled(label)
+        every = select(view, condition, connection).matching
+        voting = known if condition is None else known & condition
+        having = max(1, select(view, voting, connection).matching)
+        return min(-(-k * every // having), MOST_WIDER * k)
+
     def _lists(
         self, k: int, where: Where, field: str, connection: sqlite3.Connection, view: View
     ) -> RowLists:
@@ -441,9 +462,26 @@ class Decisions:
         if self._neighbors is None:
             self._neighbors = kept.KeptNeighbors(self._cache)
         identity = read_state(connection).identity
-        return self._neighbors.current(
-            rows, field, k, view.settings, identity, writes=self._lock.held
-        )
+        return self._neighbors.current(rows, field, k, view.settings, identity, self._writing_cache)
+
+    @contextmanager
+    def _writing_cache(self) -> Iterator[bool]:
+        """Whether a file of the cache may be written: by the writer, or where there is none now."""
+        if self.read_only:
+            yield False
+            return
+        with self._writing:
+            borrowed = not self._lock.held
+            try:
+                self._lock.acquire(timeout=0)
+            except (CollectionLocked, StorageFailed):
+                yield False
+                return
+            try:
+                yield True
+            finally:
+                if borrowed:
+                    self._lock.release()
 
 
 def _read(answer: RowAnswer, calibration: Any) -> RowAnswer:

@@ -60,4 +60,5 @@ class RowNeighbors:
         """
         from likewise.learn.neighbor_graph import sorted_csr
 
-        return sorted_csr(self.places, self.distances, include_self=include_self)
+        found: csr_matrix[Any] = sorted_csr(self.places, self.distances, include_self=include_self)
+        return found
