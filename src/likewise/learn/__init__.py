@@ -9,12 +9,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from likewise.learn.density import Density
     from likewise.learn.evidence import Answer, Evidence, Flip
     from likewise.learn.neighbors import NeighborsClassifier, NeighborsRegressor
 
 
 __all__ = [
     "Answer",
+    "Density",
     "Evidence",
     "Flip",
     "NeighborsClassifier",
@@ -23,6 +25,7 @@ __all__ = [
 
 # Where each name lives, under likewise.learn: a member joins by one line here.
 _HOMES: dict[str, tuple[str, ...]] = {
+    "density": ("Density",),
     "evidence": ("Answer", "Evidence", "Flip"),
     "neighbors": ("NeighborsClassifier", "NeighborsRegressor"),
 }
