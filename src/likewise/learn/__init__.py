@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         reliability_curve,
     )
     from likewise.learn.calibrators import Isotonic, Temperature, fit_isotonic, fit_temperature
+    from likewise.learn.density import Density
     from likewise.learn.evidence import Answer, Evidence, Flip
     from likewise.learn.health.audit import audit, audit_neighbours
     from likewise.learn.health.duplicates import copy_radius, duplicate_clusters
@@ -62,6 +63,7 @@ __all__ = [
     "Answer",
     "AuditReport",
     "CalibratedClassifier",
+    "Density",
     "Evidence",
     "Flip",
     "HealthFinding",
@@ -132,6 +134,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "reliability_curve",
     ),
     "calibrators": ("Isotonic", "Temperature", "fit_isotonic", "fit_temperature"),
+    "density": ("Density",),
     "evidence": ("Answer", "Evidence", "Flip"),
     "health.audit": ("audit", "audit_neighbours"),
     "health.duplicates": ("copy_radius", "duplicate_clusters"),

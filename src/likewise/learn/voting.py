@@ -50,7 +50,8 @@ def averages(targets: Any, weights: Any) -> Float64Array:
     """
     parts = np.asarray(weights, dtype=np.float64)
     parts = parts / parts.sum(axis=1, keepdims=True)
-    return np.einsum("nk,nko->no", parts, np.asarray(targets, dtype=np.float64))
+    means: Float64Array = np.einsum("nk,nko->no", parts, np.asarray(targets, dtype=np.float64))
+    return means
 
 
 def winners(codes: IntArray, weights: Float64Array, classes: int) -> IntArray:

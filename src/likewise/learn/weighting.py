@@ -33,7 +33,8 @@ def check_weights(weights: Any) -> Weights:
             f"weights must be one of {', '.join(WEIGHTS)}, a kernel (made, not its class) or a "
             f"function of distances; got {weights!r:.60}"
         )
-    return weights
+    known: Weights = weights
+    return known
 
 
 def check_temperature(temperature: Any) -> float:
