@@ -18,11 +18,15 @@ if TYPE_CHECKING:
         reliability_curve,
     )
     from likewise.learn.calibrators import Isotonic, Temperature, fit_isotonic, fit_temperature
+    from likewise.learn.conformal_classifier import ConformalClassifier
+    from likewise.learn.conformal_regressor import ConformalRegressor
     from likewise.learn.m_split import MSplitNeighborsClassifier, MSplitNeighborsRegressor
 
 
 __all__ = [
     "CalibratedClassifier",
+    "ConformalClassifier",
+    "ConformalRegressor",
     "Isotonic",
     "MSplitNeighborsClassifier",
     "MSplitNeighborsRegressor",
@@ -47,6 +51,8 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "reliability_curve",
     ),
     "calibrators": ("Isotonic", "Temperature", "fit_isotonic", "fit_temperature"),
+    "conformal_classifier": ("ConformalClassifier",),
+    "conformal_regressor": ("ConformalRegressor",),
     "m_split": ("MSplitNeighborsClassifier", "MSplitNeighborsRegressor"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
