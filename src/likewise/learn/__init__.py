@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from likewise.learn.calibrators import Isotonic, Temperature, fit_isotonic, fit_temperature
     from likewise.learn.conformal_classifier import ConformalClassifier
     from likewise.learn.conformal_regressor import ConformalRegressor
+    from likewise.learn.interpolated import InterpolatedNeighbors
     from likewise.learn.m_split import MSplitNeighborsClassifier, MSplitNeighborsRegressor
 
 
@@ -27,6 +28,7 @@ __all__ = [
     "CalibratedClassifier",
     "ConformalClassifier",
     "ConformalRegressor",
+    "InterpolatedNeighbors",
     "Isotonic",
     "MSplitNeighborsClassifier",
     "MSplitNeighborsRegressor",
@@ -53,6 +55,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "calibrators": ("Isotonic", "Temperature", "fit_isotonic", "fit_temperature"),
     "conformal_classifier": ("ConformalClassifier",),
     "conformal_regressor": ("ConformalRegressor",),
+    "interpolated": ("InterpolatedNeighbors",),
     "m_split": ("MSplitNeighborsClassifier", "MSplitNeighborsRegressor"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
