@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     from likewise.learn.health.shapley import ShapleyValues, knn_shapley, neighbour_shapley
     from likewise.learn.health.shared import HeldOut
     from likewise.learn.health.target_quality import TargetIssues, target_issues
+    from likewise.learn.conformal_classifier import ConformalClassifier
+    from likewise.learn.conformal_regressor import ConformalRegressor
+    from likewise.learn.interpolated import InterpolatedNeighbors
     from likewise.learn.m_split import MSplitNeighborsClassifier, MSplitNeighborsRegressor
     from likewise.learn.neighbor_graph import NeighborGraph
     from likewise.learn.neighbors import NeighborsClassifier, NeighborsRegressor
@@ -68,6 +71,9 @@ __all__ = [
     "Flip",
     "HealthFinding",
     "HeldOut",
+    "ConformalClassifier",
+    "ConformalRegressor",
+    "InterpolatedNeighbors",
     "Isotonic",
     "LabelIssues",
     "LabellingCurves",
@@ -152,6 +158,9 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "health.shapley": ("ShapleyValues", "knn_shapley", "neighbour_shapley"),
     "health.shared": ("HeldOut",),
     "health.target_quality": ("TargetIssues", "target_issues"),
+    "conformal_classifier": ("ConformalClassifier",),
+    "conformal_regressor": ("ConformalRegressor",),
+    "interpolated": ("InterpolatedNeighbors",),
     "m_split": ("MSplitNeighborsClassifier", "MSplitNeighborsRegressor"),
     "neighbor_graph": ("NeighborGraph",),
     "neighbors": ("NeighborsClassifier", "NeighborsRegressor"),
