@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     )
     from likewise.learn.outliers.mahalanobis import MahalanobisOutliers
     from likewise.learn.outliers.p_values import ScoreStream, benjamini_hochberg, conformal_p_values
+    from likewise.learn.outliers.sage import SageOutliers
     from likewise.learn.outliers.weights import MagnitudeOutliers
 
 
@@ -88,6 +89,7 @@ __all__ = [
     "NeighborsRegressor",
     "Rarity",
     "ReliabilityCurve",
+    "SageOutliers",
     "ScoreStream",
     "Separability",
     "ShapleyValues",
@@ -169,6 +171,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "outliers.magnitude": ("local_magnitude_growth", "magnitude_growth", "weighting_vector"),
     "outliers.mahalanobis": ("MahalanobisOutliers",),
     "outliers.p_values": ("ScoreStream", "benjamini_hochberg", "conformal_p_values"),
+    "outliers.sage": ("SageOutliers",),
     "outliers.weights": ("MagnitudeOutliers",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

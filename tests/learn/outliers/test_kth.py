@@ -142,7 +142,7 @@ def test_neighbours_without_a_row_itself_are_those_of_leaving_one_out():
 
     X = rows_of()
     index = fitted_index(None, X)
-    found = other_neighbours(index, RowLookup(index.rows), X, 6)
+    found = other_neighbours(index, RowLookup(index.rows).places(X), X, 6)
     expected = leave_one_out(index, 6)
     np.testing.assert_array_equal(found.distances, expected.distances)
     once = np.arange(80) != 40

@@ -25,8 +25,8 @@ IntArray = npt.NDArray[np.int64]
 class Detector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
     """Scores of rows, higher is more normal. A detector supplies `fit` and `_scores`.
 
-    A row that is asked about and equals a fitted row, number by number, is taken for that row: the
-    score of a fitted row is its training score, in which the row itself has no part.
+    By neighbours a row that is asked about and equals a fitted row, number by number, is taken for
+    that row, and has no part in its own score: so fitted rows score as they did in training.
 
     Attributes:
         training_scores_: (n,) scores of the fitted rows. offset_: rows that score lower are

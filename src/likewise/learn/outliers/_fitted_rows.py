@@ -46,17 +46,18 @@ def _keys(rows: Float32Array) -> npt.NDArray[np.uint64]:
 
 
 def other_neighbours(
-    index: Index, lookup: RowLookup, queries: Any, k: int, *, recall: float | None = None
+    index: Index, own: IntArray, queries: Any, k: int, *, recall: float | None = None
 ) -> Lists:
     """The ``min(k, rows - 1)`` neighbours of each query; a fitted row leaves itself out.
 
+    ``own`` (m,) is the fitted row that each query is, -1 where it is none: `RowLookup.places`.
     So the answer for fitted rows is that of `leave_one_out`, up to the order of equal distances.
 
     Cost: one search of the index, in one batch.
     """
     wanted = min(k, len(index) - 1)
     ids, distances = nearest(index, queries, wanted + 1, recall=recall)
-    left_out = ids == lookup.places(queries)[:, None]
+    left_out = ids == own[:, None]
     left_out[~left_out.any(axis=1), -1] = True
     count = len(ids)
     return Lists(ids[~left_out].reshape(count, wanted), distances[~left_out].reshape(count, wanted))

@@ -130,7 +130,8 @@ class NeighborOutliers(Detector):
         placed = self._placed(rows)
         if self.by_class:
             return -self._by_class(placed, self._lookup.places(placed))
-        lists = other_neighbours(self.index_, self._lookup, placed, self.k, recall=self.recall)
+        own = self._lookup.places(placed)
+        lists = other_neighbours(self.index_, own, placed, self.k, recall=self.recall)
         return -neighbor_distance(lists.distances, self.aggregate)
 
     def _by_class(self, rows: Float64Array, own: IntArray) -> Float64Array:

@@ -121,8 +121,7 @@ class LocalOutlierFactor(Detector):
         return self._keep(-local_outlier_factor(ids, self.densities_, self.densities_))
 
     def _scores(self, rows: Float64Array) -> Float64Array:
-        ids, distances = other_neighbours(
-            self.index_, self._lookup, rows, self.k, recall=self.recall
-        )
-        own = reachability_density(ids, distances, self.radii_)
-        return -local_outlier_factor(ids, self.densities_, own)
+        own = self._lookup.places(rows)
+        ids, distances = other_neighbours(self.index_, own, rows, self.k, recall=self.recall)
+        asking = reachability_density(ids, distances, self.radii_)
+        return -local_outlier_factor(ids, self.densities_, asking)

@@ -111,7 +111,7 @@ def magnitude_growth(
 def local_magnitude_growth(
     distances: Any, between: Any, t: float, *, jitter: float = JITTER
 ) -> Growth:
-    """`magnitude_growth` of each row by its k nearest rows alone, each row in a small system of its own.
+    """`magnitude_growth` of each row by its k nearest rows alone: a small system for each.
 
     ``Z^-1`` acts nearly locally, as a differential operator, so far rows hardly matter. The same
     formula serves fitted rows (their neighbours without them) and new ones.

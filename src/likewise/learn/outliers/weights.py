@@ -147,7 +147,8 @@ class MagnitudeOutliers(Detector):
     def _growth(self, rows: Float64Array) -> Growth:
         placed = rows.astype(np.float32).astype(np.float64)  # as the index keeps its rows
         if self.method == "local":
-            lists = other_neighbours(self.index_, self._lookup, placed, self.k, recall=self.recall)
+            own = self._lookup.places(placed)
+            lists = other_neighbours(self.index_, own, placed, self.k, recall=self.recall)
             return self._local(placed, lists)
         found = magnitude_growth(self._similarities(placed), self._factor, self.weights_)
         own = self._lookup.places(placed)
