@@ -9,12 +9,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    pass
+    from likewise.learn.prior_matcher import PriorMatcher
+    from likewise.learn.prior_matching import estimate_prior, match_prior, matching_weights
 
-__all__ = []
+
+__all__ = [
+    "PriorMatcher",
+    "estimate_prior",
+    "match_prior",
+    "matching_weights",
+]
 
 # Where each name lives, under likewise.learn: a member joins by one line here.
-_HOMES: dict[str, tuple[str, ...]] = {}
+_HOMES: dict[str, tuple[str, ...]] = {
+    "prior_matcher": ("PriorMatcher",),
+    "prior_matching": ("estimate_prior", "match_prior", "matching_weights"),
+}
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 
