@@ -9,19 +9,33 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from likewise.learn.label_metric import (
+        frechet_labels,
+        mean_squares,
+        metric_temperature,
+        tree_distances,
+    )
+    from likewise.learn.label_metric_classifier import LabelMetricClassifier
     from likewise.learn.prior_matcher import PriorMatcher
     from likewise.learn.prior_matching import estimate_prior, match_prior, matching_weights
 
 
 __all__ = [
+    "LabelMetricClassifier",
     "PriorMatcher",
     "estimate_prior",
+    "frechet_labels",
     "match_prior",
     "matching_weights",
+    "mean_squares",
+    "metric_temperature",
+    "tree_distances",
 ]
 
 # Where each name lives, under likewise.learn: a member joins by one line here.
 _HOMES: dict[str, tuple[str, ...]] = {
+    "label_metric": ("frechet_labels", "mean_squares", "metric_temperature", "tree_distances"),
+    "label_metric_classifier": ("LabelMetricClassifier",),
     "prior_matcher": ("PriorMatcher",),
     "prior_matching": ("estimate_prior", "match_prior", "matching_weights"),
 }
