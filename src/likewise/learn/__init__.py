@@ -126,6 +126,35 @@ __all__ = [
     "suggest",
     "target_issues",
     "weighting_vector",
+    from likewise.learn.label_metric import (
+        frechet_labels,
+        mean_squares,
+        metric_temperature,
+        tree_distances,
+    )
+    from likewise.learn.label_metric_classifier import LabelMetricClassifier
+    from likewise.learn.neighbors_propensity import NeighborsPropensityClassifier
+    from likewise.learn.prior_matcher import PriorMatcher
+    from likewise.learn.prior_matching import estimate_prior, match_prior, matching_weights
+    from likewise.learn.propensity import propensity_em, propensity_risk, propensity_weights
+    from likewise.learn.propensity_classifier import PropensityClassifier
+
+
+__all__ = [
+    "LabelMetricClassifier",
+    "NeighborsPropensityClassifier",
+    "PriorMatcher",
+    "PropensityClassifier",
+    "estimate_prior",
+    "frechet_labels",
+    "match_prior",
+    "matching_weights",
+    "mean_squares",
+    "metric_temperature",
+    "propensity_em",
+    "propensity_risk",
+    "propensity_weights",
+    "tree_distances",
 ]
 
 # Where each name lives, under likewise.learn: a member joins by one line here.
@@ -173,6 +202,13 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "outliers.p_values": ("ScoreStream", "benjamini_hochberg", "conformal_p_values"),
     "outliers.sage": ("SageOutliers",),
     "outliers.weights": ("MagnitudeOutliers",),
+    "label_metric": ("frechet_labels", "mean_squares", "metric_temperature", "tree_distances"),
+    "label_metric_classifier": ("LabelMetricClassifier",),
+    "neighbors_propensity": ("NeighborsPropensityClassifier",),
+    "prior_matcher": ("PriorMatcher",),
+    "prior_matching": ("estimate_prior", "match_prior", "matching_weights"),
+    "propensity": ("propensity_em", "propensity_risk", "propensity_weights"),
+    "propensity_classifier": ("PropensityClassifier",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
