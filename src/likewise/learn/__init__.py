@@ -9,12 +9,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    pass
+    from likewise.learn.means.naive_bayes import GaussianNaiveBayes
+    from likewise.learn.means.nearest_mean import NearestMean
 
-__all__ = []
+
+__all__ = [
+    "GaussianNaiveBayes",
+    "NearestMean",
+]
 
 # Where each name lives, under likewise.learn: a member joins by one line here.
-_HOMES: dict[str, tuple[str, ...]] = {}
+_HOMES: dict[str, tuple[str, ...]] = {
+    "means.naive_bayes": ("GaussianNaiveBayes",),
+    "means.nearest_mean": ("NearestMean",),
+}
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 
