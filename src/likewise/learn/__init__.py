@@ -9,19 +9,26 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from likewise.learn.means.discriminant import LinearDiscriminant, QuadraticDiscriminant
     from likewise.learn.means.naive_bayes import GaussianNaiveBayes
     from likewise.learn.means.nearest_mean import NearestMean
+    from likewise.learn.means.ranpac import RanPAC
 
 
 __all__ = [
     "GaussianNaiveBayes",
+    "LinearDiscriminant",
     "NearestMean",
+    "QuadraticDiscriminant",
+    "RanPAC",
 ]
 
 # Where each name lives, under likewise.learn: a member joins by one line here.
 _HOMES: dict[str, tuple[str, ...]] = {
+    "means.discriminant": ("LinearDiscriminant", "QuadraticDiscriminant"),
     "means.naive_bayes": ("GaussianNaiveBayes",),
     "means.nearest_mean": ("NearestMean",),
+    "means.ranpac": ("RanPAC",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -28,7 +28,7 @@ def history(model, X, y, seed):
         Z, labels = np.array([row for row, _, _ in batch]), np.array([t for _, t, _ in batch])
         model = model.partial_fit(Z, labels) if batch[0][2] > 0 else model.forget(Z, labels)
         if model.counts_.sum() > 20:
-            model.predict_proba(X[:2])  # what is kept between must not stay behind
+            model.predict(X[:2])  # what is kept between must not stay behind
     return model
 
 

@@ -48,6 +48,14 @@ def test_products_by_fractions():
     assert limbs.rounded(less).ravel().tolist() == expected
 
 
+def test_shapes_are_broadcast():
+    x, z = WIDE[:4, :1], WIDE[0]
+    product, both = limbs.exact(x), limbs.exact(z)
+    assert np.array_equal(limbs.rounded(limbs.times(product, both)), x * z)
+    assert np.array_equal(limbs.rounded(limbs.times(both, product)), x * z)
+    assert np.array_equal(limbs.rounded(limbs.plus(both, product, -1)), z - x)
+
+
 def test_ties_go_to_even_and_what_lies_far_below_breaks_them():
     half = limbs.exact(np.array([1.0, 1.0, 1 + 2.0**-52, -1.0]))
     tiny = limbs.exact(np.array([2.0**-53, 2.0**-53, 2.0**-53, -(2.0**-53)]))

@@ -84,12 +84,6 @@ class SumsClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         scores = self._scores(self._asked(X))
         return self.classes_[np.argmax(scores, axis=1)]
 
-    def predict_proba(self, X: Any) -> Float64Array:
-        """(m, classes) probabilities, ``exp`` of the scores over their sum."""
-        scores = self._scores(self._asked(X))
-        shares = np.exp(scores - scores.max(axis=1, keepdims=True))
-        return np.asarray(shares / shares.sum(axis=1, keepdims=True))
-
     def _asked(self, X: Any) -> Float64Array:
         check_learnt(self, "classes_")
         rows = check_rows(self, X, reset=False)
@@ -115,7 +109,17 @@ class SumsClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     @abstractmethod
     def _scores(self, rows: Float64Array) -> Float64Array:
-        """(m, classes) logarithms of the probabilities, up to a constant a row."""
+        """(m, classes) the larger, the likelier."""
+
+
+class ProbableClassifier(SumsClassifier):
+    """Whose scores are logarithms of probabilities, up to a constant a row."""
+
+    def predict_proba(self, X: Any) -> Float64Array:
+        """(m, classes) probabilities, ``exp`` of the scores over their sum."""
+        scores = self._scores(self._asked(X))
+        shares = np.exp(scores - scores.max(axis=1, keepdims=True))
+        return np.asarray(shares / shares.sum(axis=1, keepdims=True))
 
 
 def log_priors(priors: Any, classes: Any, counts: IntArray) -> Float64Array:

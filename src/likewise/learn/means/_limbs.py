@@ -113,7 +113,7 @@ def plus(a: Limbs, b: Limbs, sign: int = 1) -> Limbs:
     low, high = min(e[0] for e in ends), max(e[1] for e in ends)
     digits = np.zeros((high - low, *shape), dtype=np.int64)
     for number, factor in ((a, 1), (b, sign)):
-        digits[number.low - low :][: len(number.digits)] += factor * number.digits
+        digits[number.low - low :][: len(number.digits)] += factor * _ranked(number, len(shape))
     return carried(digits, low)
 
 
@@ -130,9 +130,15 @@ def times(a: Limbs, b: Limbs) -> Limbs:
     if not len(a.digits) or not len(b.digits):
         return zeros(shape)
     digits = np.zeros((len(a.digits) + len(b.digits) - 1, *shape), dtype=np.int64)
-    for i, digit in enumerate(a.digits):
-        digits[i : i + len(b.digits)] += digit * b.digits
+    those = _ranked(b, len(shape))
+    for i, digit in enumerate(_ranked(a, len(shape))):
+        digits[i : i + len(those)] += digit * those
     return carried(digits, a.low + b.low)
+
+
+def _ranked(a: Limbs, rank: int) -> IntArray:
+    """The digits with axes of length 1 after the first, as broadcasting adds them before all."""
+    return a.digits.reshape(len(a.digits), *(1,) * (rank - len(a.shape)), *a.shape)
 
 
 def multiple(a: Limbs, counts: Any) -> Limbs:

@@ -156,7 +156,7 @@ class ClassSums:
 
     def means(self) -> Float64Array:
         """(classes, width)."""
-        return _finite(limbs.rounded(self.first)) / self.counts[:, None]
+        return self.totals() / self.counts[:, None]
 
     def mean(self) -> Float64Array:
         """(width,) of all rows."""
@@ -166,6 +166,14 @@ class ClassSums:
         """(classes, width) the mean squared distance from the class's mean."""
         n = self.counts[:, None].astype(np.float64)
         return _finite(self.scatter_of_each_times_counts()) / n / n
+
+    def totals(self) -> Float64Array:
+        """(classes, width) sums of rows."""
+        return _finite(limbs.rounded(self.first))
+
+    def products_of_all(self) -> Float64Array:
+        """(width, width) sums over all rows of products of their numbers, for "shared"."""
+        return _finite(limbs.rounded(self.pairs))
 
     def total_variances(self) -> Float64Array:
         """(width,) the mean squared distance from the mean of all rows."""

@@ -8,11 +8,11 @@ import numpy as np
 
 from likewise._arguments import check_number, suggest_arguments
 from likewise.errors import InvalidArgument, InvalidType
-from likewise.learn.means._classifier import SumsClassifier, check_priors, log_priors
+from likewise.learn.means._classifier import ProbableClassifier, check_priors, log_priors
 from likewise.learn.means._limbs import Float64Array
 
 
-class GaussianNaiveBayes(SumsClassifier):
+class GaussianNaiveBayes(ProbableClassifier):
     """Gaussian classes whose features vary independently, from running sums without rounding.
 
     ``log p(c | x) = log prior_c - 1/2 sum_j (log(2 pi v_cj) + (x_j - m_cj)^2 / v_cj)`` up to a

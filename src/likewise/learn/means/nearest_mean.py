@@ -9,7 +9,7 @@ from scipy.spatial.distance import cdist
 
 from likewise._arguments import check_number, suggest_arguments
 from likewise.errors import InvalidArgument, InvalidVector
-from likewise.learn.means._classifier import SumsClassifier, unit
+from likewise.learn.means._classifier import ProbableClassifier, unit
 from likewise.learn.means._limbs import Float64Array
 from likewise.learn.means._sums import ClassSums
 
@@ -21,7 +21,7 @@ class Centres(NamedTuple):
     spread: float
 
 
-class NearestMean(SumsClassifier):
+class NearestMean(ProbableClassifier):
     """The class whose mean is nearest, from running sums without rounding.
 
     A strong baseline on frozen embeddings, and a continual learner that forgets nothing: learning
