@@ -155,6 +155,18 @@ __all__ = [
     "propensity_risk",
     "propensity_weights",
     "tree_distances",
+    from likewise.learn.means.discriminant import LinearDiscriminant, QuadraticDiscriminant
+    from likewise.learn.means.naive_bayes import GaussianNaiveBayes
+    from likewise.learn.means.nearest_mean import NearestMean
+    from likewise.learn.means.ranpac import RanPAC
+
+
+__all__ = [
+    "GaussianNaiveBayes",
+    "LinearDiscriminant",
+    "NearestMean",
+    "QuadraticDiscriminant",
+    "RanPAC",
 ]
 
 # Where each name lives, under likewise.learn: a member joins by one line here.
@@ -209,6 +221,10 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "prior_matching": ("estimate_prior", "match_prior", "matching_weights"),
     "propensity": ("propensity_em", "propensity_risk", "propensity_weights"),
     "propensity_classifier": ("PropensityClassifier",),
+    "means.discriminant": ("LinearDiscriminant", "QuadraticDiscriminant"),
+    "means.naive_bayes": ("GaussianNaiveBayes",),
+    "means.nearest_mean": ("NearestMean",),
+    "means.ranpac": ("RanPAC",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
