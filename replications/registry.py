@@ -5,6 +5,7 @@ from __future__ import annotations
 from replications import (
     adanns,
     bm25_variants,
+    bmdal,
     cosine_adapter,
     cross_encoder_cur,
     data_distillation,
@@ -83,5 +84,6 @@ REPLICATIONS: dict[str, Replication] = {
         labelled_ntk.REPLICATION,
         scalable_layers.REPLICATION,
         deep_kernel_machine.REPLICATION,
+        bmdal.REPLICATION,
     )
 }
