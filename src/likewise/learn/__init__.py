@@ -21,6 +21,8 @@ if TYPE_CHECKING:
         reliability_curve,
     )
     from likewise.learn.calibrators import Isotonic, Temperature, fit_isotonic, fit_temperature
+    from likewise.learn.conformal_classifier import ConformalClassifier
+    from likewise.learn.conformal_regressor import ConformalRegressor
     from likewise.learn.density import Density
     from likewise.learn.evidence import Answer, Evidence, Flip
     from likewise.learn.health.audit import audit, audit_neighbours
@@ -39,12 +41,22 @@ if TYPE_CHECKING:
     from likewise.learn.health.shapley import ShapleyValues, knn_shapley, neighbour_shapley
     from likewise.learn.health.shared import HeldOut
     from likewise.learn.health.target_quality import TargetIssues, target_issues
-    from likewise.learn.conformal_classifier import ConformalClassifier
-    from likewise.learn.conformal_regressor import ConformalRegressor
     from likewise.learn.interpolated import InterpolatedNeighbors
+    from likewise.learn.label_metric import (
+        frechet_labels,
+        mean_squares,
+        metric_temperature,
+        tree_distances,
+    )
+    from likewise.learn.label_metric_classifier import LabelMetricClassifier
     from likewise.learn.m_split import MSplitNeighborsClassifier, MSplitNeighborsRegressor
+    from likewise.learn.means.discriminant import LinearDiscriminant, QuadraticDiscriminant
+    from likewise.learn.means.naive_bayes import GaussianNaiveBayes
+    from likewise.learn.means.nearest_mean import NearestMean
+    from likewise.learn.means.ranpac import RanPAC
     from likewise.learn.neighbor_graph import NeighborGraph
     from likewise.learn.neighbors import NeighborsClassifier, NeighborsRegressor
+    from likewise.learn.neighbors_propensity import NeighborsPropensityClassifier
     from likewise.learn.outliers.kth import NeighborOutliers, neighbor_distance
     from likewise.learn.outliers.lof import (
         LocalOutlierFactor,
@@ -60,6 +72,10 @@ if TYPE_CHECKING:
     from likewise.learn.outliers.p_values import ScoreStream, benjamini_hochberg, conformal_p_values
     from likewise.learn.outliers.sage import SageOutliers
     from likewise.learn.outliers.weights import MagnitudeOutliers
+    from likewise.learn.prior_matcher import PriorMatcher
+    from likewise.learn.prior_matching import estimate_prior, match_prior, matching_weights
+    from likewise.learn.propensity import propensity_em, propensity_risk, propensity_weights
+    from likewise.learn.propensity_classifier import PropensityClassifier
 
 
 __all__ = [
@@ -67,26 +83,35 @@ __all__ = [
     "Answer",
     "AuditReport",
     "CalibratedClassifier",
+    "ConformalClassifier",
+    "ConformalRegressor",
     "Density",
     "Evidence",
     "Flip",
+    "GaussianNaiveBayes",
     "HealthFinding",
     "HeldOut",
-    "ConformalClassifier",
-    "ConformalRegressor",
     "InterpolatedNeighbors",
     "Isotonic",
     "LabelIssues",
+    "LabelMetricClassifier",
     "LabellingCurves",
+    "LinearDiscriminant",
     "LocalOutlierFactor",
     "MSplitNeighborsClassifier",
     "MSplitNeighborsRegressor",
     "MagnitudeOutliers",
     "MahalanobisOutliers",
+    "NearestMean",
     "NeighborGraph",
     "NeighborOutliers",
     "NeighborsClassifier",
+    "NeighborsPropensityClassifier",
     "NeighborsRegressor",
+    "PriorMatcher",
+    "PropensityClassifier",
+    "QuadraticDiscriminant",
+    "RanPAC",
     "Rarity",
     "ReliabilityCurve",
     "SageOutliers",
@@ -104,9 +129,11 @@ __all__ = [
     "copy_radius",
     "disagreement",
     "duplicate_clusters",
+    "estimate_prior",
     "expected_calibration_error",
     "fit_isotonic",
     "fit_temperature",
+    "frechet_labels",
     "knn_shapley",
     "label_issues",
     "label_probabilities",
@@ -115,8 +142,15 @@ __all__ = [
     "local_outlier_factor",
     "log_loss",
     "magnitude_growth",
+    "match_prior",
+    "matching_weights",
+    "mean_squares",
+    "metric_temperature",
     "neighbor_distance",
     "neighbour_shapley",
+    "propensity_em",
+    "propensity_risk",
+    "propensity_weights",
     "rarity",
     "reachability_density",
     "reliability_curve",
@@ -125,48 +159,8 @@ __all__ = [
     "simulate_labelling",
     "suggest",
     "target_issues",
-    "weighting_vector",
-    from likewise.learn.label_metric import (
-        frechet_labels,
-        mean_squares,
-        metric_temperature,
-        tree_distances,
-    )
-    from likewise.learn.label_metric_classifier import LabelMetricClassifier
-    from likewise.learn.neighbors_propensity import NeighborsPropensityClassifier
-    from likewise.learn.prior_matcher import PriorMatcher
-    from likewise.learn.prior_matching import estimate_prior, match_prior, matching_weights
-    from likewise.learn.propensity import propensity_em, propensity_risk, propensity_weights
-    from likewise.learn.propensity_classifier import PropensityClassifier
-
-
-__all__ = [
-    "LabelMetricClassifier",
-    "NeighborsPropensityClassifier",
-    "PriorMatcher",
-    "PropensityClassifier",
-    "estimate_prior",
-    "frechet_labels",
-    "match_prior",
-    "matching_weights",
-    "mean_squares",
-    "metric_temperature",
-    "propensity_em",
-    "propensity_risk",
-    "propensity_weights",
     "tree_distances",
-    from likewise.learn.means.discriminant import LinearDiscriminant, QuadraticDiscriminant
-    from likewise.learn.means.naive_bayes import GaussianNaiveBayes
-    from likewise.learn.means.nearest_mean import NearestMean
-    from likewise.learn.means.ranpac import RanPAC
-
-
-__all__ = [
-    "GaussianNaiveBayes",
-    "LinearDiscriminant",
-    "NearestMean",
-    "QuadraticDiscriminant",
-    "RanPAC",
+    "weighting_vector",
 ]
 
 # Where each name lives, under likewise.learn: a member joins by one line here.
@@ -183,6 +177,8 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "reliability_curve",
     ),
     "calibrators": ("Isotonic", "Temperature", "fit_isotonic", "fit_temperature"),
+    "conformal_classifier": ("ConformalClassifier",),
+    "conformal_regressor": ("ConformalRegressor",),
     "density": ("Density",),
     "evidence": ("Answer", "Evidence", "Flip"),
     "health.audit": ("audit", "audit_neighbours"),
@@ -201,12 +197,17 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "health.shapley": ("ShapleyValues", "knn_shapley", "neighbour_shapley"),
     "health.shared": ("HeldOut",),
     "health.target_quality": ("TargetIssues", "target_issues"),
-    "conformal_classifier": ("ConformalClassifier",),
-    "conformal_regressor": ("ConformalRegressor",),
     "interpolated": ("InterpolatedNeighbors",),
+    "label_metric": ("frechet_labels", "mean_squares", "metric_temperature", "tree_distances"),
+    "label_metric_classifier": ("LabelMetricClassifier",),
     "m_split": ("MSplitNeighborsClassifier", "MSplitNeighborsRegressor"),
+    "means.discriminant": ("LinearDiscriminant", "QuadraticDiscriminant"),
+    "means.naive_bayes": ("GaussianNaiveBayes",),
+    "means.nearest_mean": ("NearestMean",),
+    "means.ranpac": ("RanPAC",),
     "neighbor_graph": ("NeighborGraph",),
     "neighbors": ("NeighborsClassifier", "NeighborsRegressor"),
+    "neighbors_propensity": ("NeighborsPropensityClassifier",),
     "outliers.kth": ("NeighborOutliers", "neighbor_distance"),
     "outliers.lof": ("LocalOutlierFactor", "local_outlier_factor", "reachability_density"),
     "outliers.magnitude": ("local_magnitude_growth", "magnitude_growth", "weighting_vector"),
@@ -214,17 +215,10 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "outliers.p_values": ("ScoreStream", "benjamini_hochberg", "conformal_p_values"),
     "outliers.sage": ("SageOutliers",),
     "outliers.weights": ("MagnitudeOutliers",),
-    "label_metric": ("frechet_labels", "mean_squares", "metric_temperature", "tree_distances"),
-    "label_metric_classifier": ("LabelMetricClassifier",),
-    "neighbors_propensity": ("NeighborsPropensityClassifier",),
     "prior_matcher": ("PriorMatcher",),
     "prior_matching": ("estimate_prior", "match_prior", "matching_weights"),
     "propensity": ("propensity_em", "propensity_risk", "propensity_weights"),
     "propensity_classifier": ("PropensityClassifier",),
-    "means.discriminant": ("LinearDiscriminant", "QuadraticDiscriminant"),
-    "means.naive_bayes": ("GaussianNaiveBayes",),
-    "means.nearest_mean": ("NearestMean",),
-    "means.ranpac": ("RanPAC",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

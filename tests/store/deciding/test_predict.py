@@ -180,7 +180,7 @@ def test_calibrations_are_remembered_until_a_commit(
 ) -> None:
     made: list[int] = []
     true = calibrating.fit_temperature
-    monkeypatch.setattr(calibrating, "fit_temperature", lambda *a: (made.append(1), true(*a))[1])
+    monkeypatch.setattr(calibrating, "fit_temperature", lambda *a, **b: (made.append(1), true(*a, **b))[1])
     for _ in range(3):
         col.predict("sign", np.zeros(DIM))
     assert len(made) == 1

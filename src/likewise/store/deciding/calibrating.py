@@ -109,7 +109,8 @@ class Calibrations:
                 for row, own in zip(found.rows, asked.tolist(), strict=True)
             ]
         )
-        return Calibration(classes, fit_temperature(votes, codes[chosen]))
+        prior = np.bincount(codes, minlength=len(classes))
+        return Calibration(classes, fit_temperature(votes, codes[chosen], prior=prior))
 
     def _chosen(self, view: View, every: RowArray, connection: sqlite3.Connection) -> RowArray:
         """Places of the rows to ask, of least hash."""

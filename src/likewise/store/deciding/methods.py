@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from likewise._arguments import check_count, check_k, suggest_arguments
 from likewise.errors import CollectionLocked, InvalidArgument, InvalidType, StorageFailed
@@ -15,7 +15,7 @@ from likewise.filters import Filter
 from likewise.store.batch import Id
 from likewise.store.deciding.labels import check_label, check_task, labelled, task_of
 from likewise.store.deciding.live_rows import ids_of, live_rows, values_of
-from likewise.store.queries import read_field, read_filter
+from likewise.store.queries import read_field, read_filter, read_query, text_of, vectors_of
 from likewise.store.selecting import select
 from likewise.store.view import read_state
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import sqlite3
 
     from likewise.learn.health.findings import AuditReport
+    from likewise.store.deciding.density import DensityAnswer
     from likewise.store.deciding.kept_neighbors import KeptNeighbors, RowLists
     from likewise.store.deciding.outliers import OutlierHit
     from likewise.store.deciding.predicting import RowAnswer
@@ -54,6 +55,7 @@ class Decisions:
     _writing: Mutex
     read_only: Any
     search: Any
+    _encode: Any
 
     @abstractmethod
     def _viewing(self) -> AbstractContextManager[tuple[sqlite3.Connection, View]]: ...
@@ -62,7 +64,12 @@ class Decisions:
         """What is kept between calls; scikit-learn and the like are loaded when first used."""
         self._calibrations: Any = None
         self._neighbors: KeptNeighbors | None = None
+        self._gaussians: Any = None
 
+    @overload
+    def predict(self, label: str, query: str | Mapping[str, Id], **options: Any) -> RowAnswer: ...
+    @overload
+    def predict(self, label: str, query: Any, **options: Any) -> Any: ...
     @suggest_arguments
     def predict(
         self,
@@ -78,7 +85,7 @@ class Decisions:
         calibrate: bool = True,
         recall: float | None = None,
         exact: bool = False,
-    ) -> RowAnswer | list[RowAnswer]:
+    ) -> Any:
         """What the nearest rows that have a label say of a query, and who said it.
 
         Args:
@@ -116,7 +123,7 @@ class Decisions:
             >>> answer.value, answer.probability, answer.evidence.ids
             (True, 1.0, [7, 6, 5])
             >>> answer.evidence.flip.ids, answer.evidence.flip.value
-            ([7, 6, 5, 4], False)
+            ([7, 6, 5], False)
         """
         from likewise.learn.weighting import check_temperature
         from likewise.store.deciding.calibrating import Calibrations, Way
@@ -218,6 +225,69 @@ class Decisions:
             if progress is not None:
                 progress(len(found), len(ids))
         return found
+
+    @overload
+    def density(self, query: str | Mapping[str, Id], **options: Any) -> DensityAnswer: ...
+    @overload
+    def density(self, query: Any, **options: Any) -> Any: ...
+    @suggest_arguments
+    def density(
+        self,
+        query: Any,
+        *,
+        bandwidth: float | str = "scott",
+        where: Where = None,
+        using: str | None = None,
+    ) -> Any:
+        """How densely the rows lie around a query, and which of them make it so.
+
+        ``log (1/n) sum_i N(x; x_i, h^2 I)`` over all rows, exactly; under cosine of rows and query
+        at length 1. Comparable between queries of one collection; see `likewise.learn.Density`.
+
+        Args:
+            query: as in `search`: a string, a vector, or a batch of either.
+            bandwidth: h; "scott", by the spread of the rows; or "loo", the most likely one when
+                each row is left out of its own density (n^2 distances, about ten times).
+            where: the density of the rows that pass this filter. using: a field of dense vectors;
+                None is the default one.
+
+        Returns:
+            A `DensityAnswer`, or a list of them: ``log_density`` and ``evidence``, the ten rows
+            that add most.
+
+        Raises:
+            UnknownMetric: the field is neither euclidean nor cosine. InvalidArgument: too few rows.
+            Else as `search`.
+
+        Cost: O(n dim) a query; the rows are kept in float64 until the next commit.
+
+        Example:
+            >>> import likewise as lw
+            >>> col = lw.create("c.likewise", dim=1, metric="euclidean")
+            >>> _ = col.add([{"id": i, "vector": [i]} for i in (0, 2)])
+            >>> found = col.density([0.0], bandwidth=1.0)
+            >>> round(found.log_density, 3), found.evidence[0].id, round(found.evidence[0].part, 2)
+            (-1.485, 0, 0.88)
+        """
+        from likewise.store.deciding import density
+
+        field, condition = read_field(using, self._fields), read_filter(where)
+        asked = read_query(query, (field,), self._fields, self.name)
+        with self._viewing() as (connection, view):
+            if asked.like is not None:
+                row, _ = text_of(connection, asked.like, self.name)
+                vectors = vectors_of(connection, view.settings, (field,), row)[field]
+            else:
+                vectors = asked.vectors.get(field)
+                if vectors is None:
+                    vectors = self._encode(asked.texts, field)
+            metric = view.settings.dense[field].metric or "cosine"
+            key = view.seq, field, condition, bandwidth
+            if self._gaussians is None or self._gaussians[0] != key:
+                rows = live_rows(view, field, select(view, condition, connection))
+                self._gaussians = key, density.gaussians_of(rows, metric, bandwidth)
+            found = density.answers(self._gaussians[1], vectors, connection)
+        return found[0] if asked.single else found
 
     @suggest_arguments
     def outliers(
