@@ -29,7 +29,7 @@ def smallest_by_trying(X, y, query, k, weights, temperature):
     return None
 
 
-@pytest.mark.parametrize("weights", WEIGHTS, ids=str)
+@pytest.mark.parametrize("weights", WEIGHTS, ids=lambda w: getattr(w, "__name__", str(w)))
 def test_no_smaller_set_flips_the_answer(weights):
     rng = np.random.default_rng(0)
     for draw in range(30):

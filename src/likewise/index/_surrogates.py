@@ -72,7 +72,8 @@ class Surrogate(ABC):
 
     def limits(self, terms: Terms, distances: Float64Array) -> Float64Array:
         """(b,) the same for each query with a distance of its own."""
-        return self._units(distances) * terms.scale - terms.shift + terms.margin
+        limits: Float64Array = self._units(distances) * terms.scale - terms.shift + terms.margin
+        return limits
 
     def _units(self, distance: Any) -> Any:
         return distance

@@ -106,7 +106,8 @@ def leave_one_out(index: Any, k: int, *, recall: float | None = None) -> Lists:
         rows, positions = rows[alive], positions[alive]
     wanted = min(check_k(k), count - 1)
     if _is_graph(index) and index.reaches(wanted) and (recall or 0.0) <= index.recall:
-        return index.upto(wanted)
+        held: Lists = index.upto(wanted)
+        return held
     ids, distances = nearest(index, rows, wanted + 1, recall=recall)
     return without(Lists(ids, distances), positions)
 

@@ -190,7 +190,9 @@ def _loss(
     slopes = np.exp(found) * weights.sum(axis=1, keepdims=True) - weights
     gradient = [power * (slopes * logs).sum()]
     if len(at) > 1:
-        gradient.append(power * floor * (slopes * model.scale / (table + floor * model.scale)).sum())
+        gradient.append(
+            power * floor * (slopes * model.scale / (table + floor * model.scale)).sum()
+        )
     return float(-(weights * found).sum()), np.array(gradient)
 
 

@@ -57,7 +57,8 @@ def test_bandwidths_are_those_of_density(tmp_path: Path) -> None:
             truth = expected.score_samples(np.float32([[0.1, 0.2]]))[0]
             assert found.log_density == pytest.approx(truth, rel=1e-9)
         like = col.density({"id": 5}, bandwidth=1.0)
-        assert like.evidence[0].id == 5 and like.evidence[0].distance == 0.0
+        assert like.evidence[0].id == 5
+        assert like.evidence[0].distance == 0.0
 
 
 def test_impossible_requests(tmp_path: Path) -> None:

@@ -51,7 +51,9 @@ def test_outliers_by_distance(col: Any, rows: list[dict[str, Any]]) -> None:
     expected = np.argsort(-scores, kind="stable")[:6]
     assert [hit.id for hit in found] == [f"r{i}" for i in expected]
     np.testing.assert_allclose([hit.score for hit in found], scores[expected], rtol=1e-9)
-    assert found[0].id == "r5" and found[0].share == 1 / 160 and found[0].text == "row 5"
+    assert found[0].id == "r5"
+    assert found[0].share == 1 / 160
+    assert found[0].text == "row 5"
     nearest = [near.distance for near in found[2].neighbors]
     np.testing.assert_allclose(nearest, np.sort(away[expected[2]])[1:8], rtol=1e-9)
 
@@ -128,13 +130,14 @@ def test_suggestions_by_what_neighbours_say(col: Any) -> None:
 
 def test_the_first_suggestions_need_no_label(col: Any) -> None:
     found = col.suggest(3, label="colour")
-    assert len({row.id for row in found}) == 3 and found[0].nearest is None
+    assert len({row.id for row in found}) == 3
+    assert found[0].nearest is None
     with pytest.raises(UnknownField, match="did you mean 'kind'"):
         col.suggest(3, label="kinds")
 
 
 def test_impossible_requests(col: Any) -> None:
-    with pytest.raises(InvalidArgument, match="n = 500 is more than the .* rows without 'kind'"):
+    with pytest.raises(InvalidArgument, match=r"n = 500 is more than the .* rows without 'kind'"):
         col.suggest(500, label="kind")
     with pytest.raises(InvalidArgument, match="selection must be one of"):
         col.suggest(1, label="kind", selection="magic")

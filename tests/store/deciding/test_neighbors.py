@@ -212,7 +212,8 @@ def test_of_some_rows(tmp_path: Path) -> None:
     with lw.create(tmp_path / "c", dim=DIM, metric="euclidean", recall=1.0) as col:
         col.add(make_rows(0, 60))
         found = col.neighbors(3, where="even = true")
-        assert found.ids == list(range(0, 60, 2)) and found.places.max() < 30
+        assert found.ids == list(range(0, 60, 2))
+        assert found.places.max() < 30
 
 
 def test_impossible_requests(tmp_path: Path) -> None:

@@ -66,7 +66,8 @@ def test_the_plain_vote(col: Any) -> None:
         number = col.predict("sum", query, k=7)
         assert number.value == pytest.approx(np.mean([row["sum"] for row in voters]))
         assert number.deviation == pytest.approx(np.std([row["sum"] for row in voters]))
-        assert number.probability is None and number.evidence.flip is None
+        assert number.probability is None
+        assert number.evidence.flip is None
 
 
 @pytest.mark.parametrize("weights", ["distance", "softmax", lambda d: 1 / (1 + d)])
@@ -129,7 +130,8 @@ def test_after_any_history_it_is_as_if_built_anew(tmp_path: Path, seed: int) -> 
             for query in rng.normal(scale=4, size=(8, DIM)):
                 for label in ("sign", "sum"):
                     one, two = (c.predict(label, query, exact=True) for c in (lived, anew))
-                    assert one.value == two.value and one.probabilities == two.probabilities
+                    assert one.value == two.value
+                    assert one.probabilities == two.probabilities
                     assert one.evidence == two.evidence
             filled = [c.predict_missing("sign", exact=True) for c in (lived, anew)]
             assert {i: a.value for i, a in filled[0].items()} == {
@@ -159,7 +161,8 @@ def test_votes_are_calibrated_by_rows_left_out(tmp_path: Path) -> None:
         col.add([{"id": i, "vector": row, "coin": bool(heads[i])} for i, row in enumerate(rows)])
         queries = rng.standard_normal((60, 2))
         said = [answer.probabilities[True] for answer in col.predict("coin", queries)]
-        assert abs(np.mean(said) - 0.3) < 0.06 and np.std(said) < 0.08
+        assert abs(np.mean(said) - 0.3) < 0.06
+        assert np.std(said) < 0.08
         raw = [a.probabilities.get(True, 0) for a in col.predict("coin", queries, calibrate=False)]
         assert np.std(raw) > 0.1
 
@@ -180,7 +183,9 @@ def test_calibrations_are_remembered_until_a_commit(
 ) -> None:
     made: list[int] = []
     true = calibrating.fit_temperature
-    monkeypatch.setattr(calibrating, "fit_temperature", lambda *a, **b: (made.append(1), true(*a, **b))[1])
+    monkeypatch.setattr(
+        calibrating, "fit_temperature", lambda *a, **b: (made.append(1), true(*a, **b))[1]
+    )
     for _ in range(3):
         col.predict("sign", np.zeros(DIM))
     assert len(made) == 1

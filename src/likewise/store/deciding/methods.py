@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any
 
 from likewise._arguments import check_count, check_k, suggest_arguments
 from likewise.errors import CollectionLocked, InvalidArgument, InvalidType, StorageFailed
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     import sqlite3
 
     from likewise.learn.health.findings import AuditReport
-    from likewise.store.deciding.density import DensityAnswer
     from likewise.store.deciding.kept_neighbors import KeptNeighbors, RowLists
     from likewise.store.deciding.outliers import OutlierHit
     from likewise.store.deciding.predicting import RowAnswer
@@ -66,10 +65,6 @@ class Decisions:
         self._neighbors: KeptNeighbors | None = None
         self._gaussians: Any = None
 
-    @overload
-    def predict(self, label: str, query: str | Mapping[str, Id], **options: Any) -> RowAnswer: ...
-    @overload
-    def predict(self, label: str, query: Any, **options: Any) -> Any: ...
     @suggest_arguments
     def predict(
         self,
@@ -226,10 +221,6 @@ class Decisions:
                 progress(len(found), len(ids))
         return found
 
-    @overload
-    def density(self, query: str | Mapping[str, Id], **options: Any) -> DensityAnswer: ...
-    @overload
-    def density(self, query: Any, **options: Any) -> Any: ...
     @suggest_arguments
     def density(
         self,
