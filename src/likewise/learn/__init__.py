@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from likewise.learn.density import Density
     from likewise.learn.evidence import Answer, Evidence, Flip
-    from likewise.learn.neighbors import NeighborsClassifier, NeighborsRegressor
+    from likewise.learn.neighbors_classifier import NeighborsClassifier
+    from likewise.learn.neighbors_regressor import NeighborsRegressor
 
 
 __all__ = [
@@ -27,7 +28,8 @@ __all__ = [
 _HOMES: dict[str, tuple[str, ...]] = {
     "density": ("Density",),
     "evidence": ("Answer", "Evidence", "Flip"),
-    "neighbors": ("NeighborsClassifier", "NeighborsRegressor"),
+    "neighbors_classifier": ("NeighborsClassifier",),
+    "neighbors_regressor": ("NeighborsRegressor",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
