@@ -9,11 +9,8 @@ from likewise.errors import InvalidArgument
 from likewise.index import CostModel, Graph
 from likewise.kernels import RBF
 from likewise.learn import NeighborsClassifier, NeighborsRegressor
-from likewise.learn.evidence import (
-    influence_on_average,
-    influence_on_shares,
-    smallest_flip,
-)
+from likewise.learn.evidence import influence_on_average, influence_on_shares
+from likewise.learn.flipping import smallest_flip
 from tests.learn.lists import vote
 from tests.learn.test_neighbors import WEIGHTS
 

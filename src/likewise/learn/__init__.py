@@ -76,6 +76,8 @@ if TYPE_CHECKING:
     from likewise.learn.prior_matching import estimate_prior, match_prior, matching_weights
     from likewise.learn.propensity import propensity_em, propensity_risk, propensity_weights
     from likewise.learn.propensity_classifier import PropensityClassifier
+    from likewise.learn.neighbors_classifier import NeighborsClassifier
+    from likewise.learn.neighbors_regressor import NeighborsRegressor
 
 
 __all__ = [
@@ -219,6 +221,8 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "prior_matching": ("estimate_prior", "match_prior", "matching_weights"),
     "propensity": ("propensity_em", "propensity_risk", "propensity_weights"),
     "propensity_classifier": ("PropensityClassifier",),
+    "neighbors_classifier": ("NeighborsClassifier",),
+    "neighbors_regressor": ("NeighborsRegressor",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

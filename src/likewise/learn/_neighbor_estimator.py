@@ -28,7 +28,7 @@ class Found:
 
     Attributes:
         ids, distances, weights: (n, k). measures: (n, k) what `weigh` takes.
-        reserve, reserve_measures: (n, r) the same of the neighbours after these.
+        reserve, reserve_distances, reserve_measures: (n, r) of the neighbours after these.
     """
 
     ids: IntArray
@@ -36,6 +36,7 @@ class Found:
     measures: Float64Array
     weights: Float64Array
     reserve: IntArray
+    reserve_distances: Float64Array
     reserve_measures: Float64Array
 
 
@@ -152,7 +153,9 @@ class NeighborEstimator(BaseEstimator):  # type: ignore[misc]
         weights = weigh(measures, self.weights_, self.temperature_ or 1.0)
         more = self._following(queries, lists, beyond)
         further = self._measures(queries, more) if more.ids.shape[1] else more.distances
-        return Found(lists.ids, lists.distances, measures, weights, more.ids, further)
+        return Found(
+            lists.ids, lists.distances, measures, weights, more.ids, more.distances, further
+        )
 
     def _following(self, queries: Float64Array, lists: Lists, beyond: int) -> Lists:
         """The neighbours after those of ``lists``, nearest first; as many for each query."""

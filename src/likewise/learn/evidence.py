@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from likewise.learn._checks import Float64Array, IntArray
-from likewise.learn.voting import winners
-from likewise.learn.weighting import Weights, alone, weigh
+from likewise.learn.flipping import smallest_flip
+from likewise.learn.voting import averages, shares
+from likewise.learn.weighting import Weights, weigh
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,12 +69,84 @@ def plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-class Reversal(NamedTuple):
-    """What `smallest_flip` found: places in the list, the class that wins, what it withstands."""
+def answer_label(
+    ids: Any,
+    distances: Any,
+    codes: Any,
+    classes: Any,
+    k: int,
+    weights: Weights = "uniform",
+    temperature: float = 1.0,
+    *,
+    measures: Any = None,
+    everything: bool = False,
+) -> Answer:
+    """What the first k of a list of neighbours vote for, with the evidence.
 
-    places: IntArray | None
-    winner: int | None
-    withstands: int
+    Args:
+        ids, distances, codes: (m,) of the neighbours, those that vote first; the further ones
+            are those that would move up. classes: what the codes stand for.
+        k, weights, temperature, everything: as in `smallest_flip`. measures: (m,) values of the
+            kernel where that gives the weights; None is the distances.
+
+    Cost: that of `smallest_flip`.
+
+    Example:
+        >>> answer = answer_label([7, 3, 9], [0.1, 0.2, 0.5], [0, 0, 1], ["a", "b"], k=2)
+        >>> answer.value, answer.probability, answer.evidence.withstands
+        ('a', 1.0, 1)
+    """
+    ids, distances, codes = np.asarray(ids), np.asarray(distances), np.asarray(codes)
+    listed = np.asarray(distances if measures is None else measures, dtype=np.float64)
+    counted = weigh(listed[:k], weights, temperature)
+    parts = shares(codes[None, :k], counted[None], len(classes))[0]
+    best = int(np.argmax(parts))
+    found = smallest_flip(codes, listed, k, weights, temperature, everything=everything)
+    flip = None
+    if found.places is not None and found.winner is not None:
+        flip = Flip(ids[found.places], plain(classes[found.winner]))
+    evidence = Evidence(
+        ids[:k],
+        distances[:k],
+        np.asarray(classes)[codes[:k]],
+        counted / counted.sum(),
+        influence_on_shares(counted, codes[:k] == best),
+        flip,
+        found.withstands,
+    )
+    return Answer(plain(classes[best]), float(parts[best]), evidence)
+
+
+def answer_number(
+    ids: Any,
+    distances: Any,
+    targets: Any,
+    weights: Weights = "uniform",
+    temperature: float = 1.0,
+    *,
+    measures: Any = None,
+) -> Answer:
+    """The weighted mean of the numbers of neighbours, with the evidence.
+
+    Args:
+        ids, distances: (k,) of the neighbours. targets: (k,) or (k, outputs).
+        weights, temperature: as in `weigh`. measures: as in `answer_label`.
+
+    Example:
+        >>> answer = answer_number([7, 3], [1.0, 2.0], [3.0, 6.0], "distance")
+        >>> answer.value, answer.evidence.influence.tolist()
+        (4.0, [-2.0, 1.0])
+    """
+    ids, distances = np.asarray(ids), np.asarray(distances)
+    targets = np.asarray(targets, dtype=np.float64)
+    counted = weigh(distances if measures is None else measures, weights, temperature)
+    columns = targets.reshape(len(targets), -1)
+    mean, adds = averages(columns[None], counted[None])[0], influence_on_average(counted, columns)
+    single = targets.ndim == 1
+    evidence = Evidence(
+        ids, distances, targets, counted / counted.sum(), adds[:, 0] if single else adds
+    )
+    return Answer(float(mean[0]) if single else mean, None, evidence)
 
 
 def influence_on_shares(weights: Any, agrees: Any) -> Float64Array:
@@ -137,86 +209,6 @@ def influence_on_average(weights: Any, targets: Any) -> Float64Array:
     sums = np.stack([_others(column) for column in (weights[:, None] * targets).T], axis=1)
     without = sums / np.where(rest > 0, rest, 1.0)
     return np.where(rest > 0, mean - without, 0.0)
-
-
-def smallest_flip(
-    codes: Any,
-    measures: Any,
-    k: int,
-    weights: Weights = "uniform",
-    temperature: float = 1.0,
-    *,
-    everything: bool = False,
-) -> Reversal:
-    """A smallest set of rows without which the first k of a list vote for another class.
-
-    When rows are removed, those behind them move up. A set of s rows changes only the first
-    ``k + s`` of the list, and of those none is better removed than the s of the winning class
-    that weigh most: that favours every other class at once. So each size has one set to try; and
-    one more, where some neighbours silence the others (those at distance 0 under "distance"):
-    all of these, and then the winner's heaviest of the rest.
-
-    Args:
-        codes: (m,) classes of the neighbours, from 0, nearest first. measures: (m,) what
-            `weigh` takes: their distances, or the values of a kernel.
-        k: how many vote. weights, temperature: as in `weigh`. A function must give each distance
-            a weight of its own, whatever the others are.
-        everything: whether the list holds all rows there are, so that nobody moves up after it.
-
-    Returns:
-        Places in the list, ascending, and the class that wins without them; None for both where
-        no set is small enough for the list, or none will do. Fewer rows, up to ``withstands``,
-        never flip the answer.
-
-    Cost: O((k + s)^2) for an answer of s rows.
-
-    Example:
-        >>> smallest_flip([0, 0, 0, 1, 1, 1], [1.0, 2.0, 3.0, 4.0, 5.0, 6.0], k=3)
-        Reversal(places=array([0, 1]), winner=1, withstands=1)
-    """
-    codes, measures = np.asarray(codes), np.asarray(measures, dtype=np.float64)
-    count, classes = len(codes), int(np.max(codes)) + 1
-    first = _vote(codes[:k], measures[:k], weights, temperature, classes)
-    other = np.flatnonzero(codes != first)
-    if not len(other):
-        return Reversal(None, None, count if everything else max(0, count - k))
-    # Heaviest first, and nearer ones among equals.
-    strength = -np.arange(count) if isinstance(weights, str) else weigh(measures, weights)
-    ranked = np.argsort(-strength, kind="stable")
-    silencing = alone(measures, weights)
-    for size in range(max(1, int(other[0]) + 1 - k), count):
-        window = k + size
-        if window > count and not everything:
-            return Reversal(None, None, size - 1)
-        for gone in _sets(codes, first, ranked, silencing, size, min(window, count)):
-            left = np.setdiff1d(np.arange(min(window, count)), gone)
-            if len(left):
-                winner = _vote(codes[left], measures[left], weights, temperature, classes)
-                if winner != first:
-                    return Reversal(np.sort(gone), winner, size - 1)
-    return Reversal(None, None, count)
-
-
-def _sets(
-    codes: IntArray, winner: int, ranked: IntArray, silencing: Any, size: int, window: int
-) -> Iterator[IntArray]:
-    """The sets of this size that may flip the vote of the first ``window`` of the list."""
-    ranked = ranked[ranked < window]
-    own = ranked[codes[ranked] == winner]
-    if len(own) >= size:
-        yield own[:size]
-    loud = ranked[silencing[ranked]]
-    if 0 < len(loud) <= size and len(loud) < window:
-        quiet = own[~silencing[own]]
-        if len(quiet) >= size - len(loud):
-            yield np.concatenate([loud, quiet[: size - len(loud)]])
-
-
-def _vote(
-    codes: IntArray, measures: Float64Array, weights: Weights, temperature: float, classes: int
-) -> int:
-    counted = weigh(measures[None, :], weights, temperature)
-    return int(winners(codes[None, :], counted, classes)[0])
 
 
 def _others(values: Float64Array) -> Float64Array:
