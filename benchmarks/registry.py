@@ -13,6 +13,7 @@ from benchmarks import (
     lexical_search,
     memory,
     ntk,
+    outliers,
     planner_regret,
     search_overhead,
     window_search,
@@ -35,5 +36,6 @@ BENCHMARKS: dict[str, Benchmark] = {
         kernel_ridge.BENCHMARK,
         ntk.BENCHMARK,
         convolutions.BENCHMARK,
+        outliers.BENCHMARK,
     )
 }
