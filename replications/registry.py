@@ -22,11 +22,13 @@ from replications import (
     hybrid_fusion,
     index_families,
     infinite_width,
+    knn_ood,
     labelled_ntk,
     multi_layer_features,
     muvera,
     ntk_small_data,
     ntk_surrogate,
+    ood_dimension_reduction,
     pseudo_ntk,
     pseudo_query,
     quantum_kernel,
@@ -83,5 +85,7 @@ REPLICATIONS: dict[str, Replication] = {
         labelled_ntk.REPLICATION,
         scalable_layers.REPLICATION,
         deep_kernel_machine.REPLICATION,
+        knn_ood.REPLICATION,
+        ood_dimension_reduction.REPLICATION,
     )
 }
