@@ -14,6 +14,7 @@ from benchmarks import (
     memory,
     neighbors,
     ntk,
+    outliers,
     planner_regret,
     search_overhead,
     window_search,
@@ -37,5 +38,6 @@ BENCHMARKS: dict[str, Benchmark] = {
         ntk.BENCHMARK,
         convolutions.BENCHMARK,
         neighbors.BENCHMARK,
+        outliers.BENCHMARK,
     )
 }

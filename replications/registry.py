@@ -23,11 +23,13 @@ from replications import (
     hybrid_fusion,
     index_families,
     infinite_width,
+    knn_ood,
     labelled_ntk,
     multi_layer_features,
     muvera,
     ntk_small_data,
     ntk_surrogate,
+    ood_dimension_reduction,
     pseudo_ntk,
     pseudo_query,
     quantum_kernel,
@@ -85,5 +87,7 @@ REPLICATIONS: dict[str, Replication] = {
         scalable_layers.REPLICATION,
         deep_kernel_machine.REPLICATION,
         bmdal.REPLICATION,
+        knn_ood.REPLICATION,
+        ood_dimension_reduction.REPLICATION,
     )
 }
