@@ -139,7 +139,7 @@ def test_an_empty_pool_and_copies_of_labelled_rows():
         learner.tell([0, 1], ["a", "b"])
         assert sorted(learner.ask(2).tolist()) == [2, 3]
         learner.tell([2, 3], ["a", "b"])
-        with pytest.raises(InvalidArgument, match="empty|0 rows"):
+        with pytest.raises(InvalidArgument, match=r"empty|0 rows"):
             learner.ask(1)
 
 
