@@ -1,6 +1,7 @@
 """`suggest`: uncertainty by hand, and one test an error."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -62,6 +63,18 @@ def test_some_copies_of_labelled_rows_are_no_mistake():
     assert sorted(kept[-2:].tolist()) == [0, 1]
 
 
+def test_copies_are_found_among_many_rows_of_small_integers():
+    rng = np.random.default_rng(0)
+    pool = rng.integers(0, 3, size=(80_000, 6)).astype(float)
+    known = pool[[79_999, 3, 3]]
+    with pytest.raises(InvalidArgument, match="all 3 labelled rows") as caught:
+        suggest(pool, 1, features_labelled=known, selection="random")
+    place = int(re.search(r"is row (\d+) of it", str(caught.value))[1])
+    assert (pool[place] == known[0]).all()
+    other = np.concatenate([known, [[0.0, 1.0, 2.0, 2.0, 1.0, 0.5]]])
+    suggest(pool, 1, features_labelled=other, selection="random")
+
+
 def test_zero_and_minus_zero_are_the_same_row():
     with pytest.raises(InvalidArgument, match="in the pool too"):
         suggest([[0.0, 1.0], [2.0, 3.0]], 1, features_labelled=[[-0.0, 1.0]])
@@ -96,6 +109,37 @@ ERRORS = {
         {"selection": "random", "transform": "scale"},
         InvalidArgument,
         "leave transform out",
+    ),
+    "too long": ((POOL * 1e200, 1), {}, InvalidVector, "too long"),
+    "too long to scale": (
+        (POOL * 1e200, 1),
+        {"transform": "scale"},
+        InvalidVector,
+        "too long",
+    ),
+    "labelled too long": (
+        (POOL, 1),
+        {"features_labelled": [[0.0, 0.0, 1e160]]},
+        InvalidVector,
+        "features_labelled: row 0 is too long",
+    ),
+    "a transform that loses rows": (
+        (POOL, 1),
+        {"transform": lambda pool, known: (pool[1:], known)},
+        DimensionMismatch,
+        "as many rows",
+    ),
+    "a transform that loses labelled rows": (
+        (POOL, 1),
+        {"transform": lambda pool, known: (pool, None), "features_labelled": [[0.0, 0.0, 1.0]]},
+        DimensionMismatch,
+        "as many rows",
+    ),
+    "a transform to NaN": (
+        (POOL, 1),
+        {"transform": lambda pool, known: (pool * np.nan, known)},
+        InvalidVector,
+        "features_pool after",
     ),
     "wrong name": ((POOL, 1), {"seed": 3}, UnknownArgument, "random_state"),
 }

@@ -25,6 +25,10 @@ class Candidates:
             nothing is labelled, and in mode "p".
         probabilities: (count, classes) of a model; None where there are none.
         rng: all chance.
+
+    Example:
+        >>> Candidates(2, rows=np.array([[3.0, 4.0], [0.0, 1.0]])).squares().tolist()
+        [25.0, 1.0]
     """
 
     count: int

@@ -53,6 +53,11 @@ class LabellingCurves:
     Attributes:
         labelled: (rounds + 1,) number of labels. errors: (seeds, rounds + 1) on the test rows.
         seeds: those of the rows of ``errors``.
+
+    Example:
+        >>> curves = LabellingCurves(np.array([10, 20]), np.array([[0.4, 0.2], [0.6, 0.2]]), (0, 1))
+        >>> curves.mean().round(6).tolist(), curves.area().round(6).tolist()
+        ([0.5, 0.2], [0.3, 0.4])
     """
 
     labelled: IntArray

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sized
 from typing import Any, Literal
 
 import numpy as np
 
 from likewise._arguments import check_count, suggest_arguments
-from likewise.errors import DimensionMismatch, InvalidArgument
-from likewise.kernels._rows import as_rows
-from likewise.learn.active._candidates import Candidates, Float64Array, IntArray
+from likewise.errors import InvalidArgument
+from likewise.learn.active._candidates import Candidates, IntArray
+from likewise.learn.active._given import (
+    check_beliefs,
+    check_features,
+    count_rows,
+    transformed,
+)
 from likewise.learn.active.selections import Selection, as_selection
-from likewise.learn.active.transforms import Transform, chain
-from likewise.learn.active.uncertainty import UNCERTAINTIES, check_probabilities
+from likewise.learn.active.transforms import chain
 
 Mode = Literal["tp", "p"]
 
@@ -58,7 +61,8 @@ def suggest(
     Raises:
         InvalidArgument: n larger than the pool, an empty pool, labelled rows that are in the pool
         too, an unknown name, probabilities of one class only or where they are not read.
-        DimensionMismatch: features of several widths. InvalidVector: NaN or infinity.
+        DimensionMismatch: features of several widths. InvalidVector: NaN, infinity, or rows too
+        long to be squared.
 
     Cost: see the selection; (m + n) rows p multiplications for "lcmd".
 
@@ -77,101 +81,17 @@ def suggest(
     choose, steps = as_selection(selection), chain(transform)
     if mode not in ("tp", "p"):
         raise InvalidArgument(f'mode must be "tp" or "p"; got {mode!r:.60}')
-    if copies not in ("refuse", "keep"):
-        raise InvalidArgument(f'copies must be "refuse" or "keep"; got {copies!r:.60}')
     seed = check_count("random_state", random_state, minimum=0)
-    beliefs = _beliefs(probabilities, selection, steps)
-    pool, labelled = _features(features_pool, features_labelled, copies)
-    count = _count(pool, beliefs)
+    beliefs = check_beliefs(probabilities, selection, steps)
+    pool, labelled = check_features(features_pool, features_labelled, copies)
+    count = count_rows(pool, beliefs)
     if check_count("n", n) > count:
         raise InvalidArgument(
             f"n = {n} is more than the {count} rows of the pool; ask for at most {count}"
         )
-    if steps and pool is None:
-        raise InvalidArgument("features_pool is None, so there is nothing to transform")
     # More threads would round sums otherwise, and a tie might fall to another row.
     with threadpool_limits(limits=1, user_api="blas"):
-        for step in steps:
-            pool, labelled = step(pool, labelled)  # type: ignore[arg-type]
-        centres = labelled if mode == "tp" and labelled is not None and len(labelled) else None
+        pool, labelled = transformed(pool, labelled, steps)
+        centres = labelled if mode == "tp" else None
         given = Candidates(count, pool, centres, beliefs, np.random.default_rng(seed))
         return choose(given, int(n))
-
-
-def _beliefs(probabilities: Any, selection: Any, steps: list[Transform]) -> Float64Array | None:
-    """Checked probabilities, which are there where the selection reads them and only there."""
-    if isinstance(selection, str) and (probabilities is None) == (selection in UNCERTAINTIES):
-        if probabilities is None:
-            raise InvalidArgument(
-                f"selection {selection!r} needs probabilities=, (rows of the pool, classes), such "
-                "as predict_proba of a classifier"
-            )
-        raise InvalidArgument(
-            f"selection {selection!r} reads no probabilities; those that do are "
-            f"{', '.join(UNCERTAINTIES)}"
-        )
-    if isinstance(selection, str) and selection in (*UNCERTAINTIES, "random") and steps:
-        raise InvalidArgument(f"selection {selection!r} reads no features; leave transform out")
-    return None if probabilities is None else check_probabilities(probabilities)
-
-
-def _features(
-    pool: Any, labelled: Any, copies: str
-) -> tuple[Float64Array | None, Float64Array | None]:
-    if pool is None:
-        if labelled is not None:
-            raise InvalidArgument("features_labelled came without features_pool; give both")
-        return None, None
-    rows = _table(pool, "features_pool")
-    if labelled is None or _is_empty(labelled):
-        return rows, None
-    known = _table(labelled, "features_labelled")
-    if known.shape[1] != rows.shape[1]:
-        raise DimensionMismatch(
-            f"features_labelled has {known.shape[1]} numbers a row, features_pool {rows.shape[1]}; "
-            "both must come of the same features"
-        )
-    if copies == "refuse":
-        _refuse_copies(rows, known)
-    return rows, known
-
-
-def _table(values: Any, what: str) -> Float64Array:
-    if _is_empty(values):
-        raise InvalidArgument(f"{what} is empty: there is no row to choose")
-    rows = as_rows(values, what)
-    if np.ndim(values) == 1:
-        raise DimensionMismatch(f"{what}: expected an array (rows, p); got one axis")
-    return rows.astype(np.float64, copy=False)
-
-
-def _is_empty(values: Any) -> bool:
-    return isinstance(values, Sized) and not hasattr(values, "toarray") and not len(values)
-
-
-def _count(pool: Float64Array | None, beliefs: Float64Array | None) -> int:
-    if pool is None and beliefs is None:
-        raise InvalidArgument("features_pool is None, and no probabilities tell how many rows")
-    counts = [len(part) for part in (pool, beliefs) if part is not None]
-    if len(set(counts)) > 1:
-        raise DimensionMismatch(
-            f"features_pool has {counts[0]} rows, probabilities {counts[1]}; "
-            "give one row of each for every row of the pool"
-        )
-    return counts[0]
-
-
-def _refuse_copies(pool: Float64Array, labelled: Float64Array) -> None:
-    """A pool that holds every labelled row is the whole table, most likely."""
-    if not np.isin(labelled[:, 0], pool[:, 0]).all():
-        return
-    alike = np.flatnonzero(np.isin(pool[:, 0], labelled[:, 0]))
-    # Adding 0 makes 0 of -0, whose bytes differ.
-    at = {(pool[row] + 0.0).tobytes(): int(row) for row in alike[::-1]}
-    found = [at.get((row + 0.0).tobytes()) for row in labelled]
-    if None not in found:
-        raise InvalidArgument(
-            f"all {len(labelled)} labelled rows are in the pool too: labelled row 0 is row "
-            f'{found[0]} of it; leave labelled rows out of the pool, or say copies="keep" if '
-            "they are other rows that look the same"
-        )
