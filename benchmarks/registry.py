@@ -12,6 +12,7 @@ from benchmarks import (
     kernel_ridge,
     lexical_search,
     memory,
+    neighbor_graph,
     ntk,
     planner_regret,
     search_overhead,
@@ -35,5 +36,6 @@ BENCHMARKS: dict[str, Benchmark] = {
         kernel_ridge.BENCHMARK,
         ntk.BENCHMARK,
         convolutions.BENCHMARK,
+        neighbor_graph.BENCHMARK,
     )
 }
