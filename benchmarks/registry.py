@@ -13,6 +13,7 @@ from benchmarks import (
     lexical_search,
     memory,
     neighbors,
+    neighbor_graph,
     ntk,
     outliers,
     planner_regret,
@@ -39,5 +40,6 @@ BENCHMARKS: dict[str, Benchmark] = {
         convolutions.BENCHMARK,
         neighbors.BENCHMARK,
         outliers.BENCHMARK,
+        neighbor_graph.BENCHMARK,
     )
 }

@@ -55,8 +55,9 @@ if TYPE_CHECKING:
     from likewise.learn.means.nearest_mean import NearestMean
     from likewise.learn.means.ranpac import RanPAC
     from likewise.learn.neighbor_graph import NeighborGraph
-    from likewise.learn.neighbors import NeighborsClassifier, NeighborsRegressor
+    from likewise.learn.neighbors_classifier import NeighborsClassifier
     from likewise.learn.neighbors_propensity import NeighborsPropensityClassifier
+    from likewise.learn.neighbors_regressor import NeighborsRegressor
     from likewise.learn.outliers.kth import NeighborOutliers, neighbor_distance
     from likewise.learn.outliers.lof import (
         LocalOutlierFactor,
@@ -76,8 +77,6 @@ if TYPE_CHECKING:
     from likewise.learn.prior_matching import estimate_prior, match_prior, matching_weights
     from likewise.learn.propensity import propensity_em, propensity_risk, propensity_weights
     from likewise.learn.propensity_classifier import PropensityClassifier
-    from likewise.learn.neighbors_classifier import NeighborsClassifier
-    from likewise.learn.neighbors_regressor import NeighborsRegressor
 
 
 __all__ = [
@@ -208,8 +207,9 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "means.nearest_mean": ("NearestMean",),
     "means.ranpac": ("RanPAC",),
     "neighbor_graph": ("NeighborGraph",),
-    "neighbors": ("NeighborsClassifier", "NeighborsRegressor"),
+    "neighbors_classifier": ("NeighborsClassifier",),
     "neighbors_propensity": ("NeighborsPropensityClassifier",),
+    "neighbors_regressor": ("NeighborsRegressor",),
     "outliers.kth": ("NeighborOutliers", "neighbor_distance"),
     "outliers.lof": ("LocalOutlierFactor", "local_outlier_factor", "reachability_density"),
     "outliers.magnitude": ("local_magnitude_growth", "magnitude_growth", "weighting_vector"),
@@ -221,8 +221,6 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "prior_matching": ("estimate_prior", "match_prior", "matching_weights"),
     "propensity": ("propensity_em", "propensity_risk", "propensity_weights"),
     "propensity_classifier": ("PropensityClassifier",),
-    "neighbors_classifier": ("NeighborsClassifier",),
-    "neighbors_regressor": ("NeighborsRegressor",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

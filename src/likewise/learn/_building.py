@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from likewise.index import Exact, Index, IndexPlan
-from likewise.learn._cells import CELLS_FROM, PROJECTED, by_cells
+from likewise.learn._cells import CELLS_FROM, PROJECTED, by_cells, cells_seconds
 from likewise.learn._effort import scan_seconds
 from likewise.learn._lists import share_found
 from likewise.learn._searching import IntArray, Lists, without
@@ -40,25 +40,28 @@ class Built(NamedTuple):
 def built(index: Index, k: int, recall: float, seed: int, jobs: int) -> Built:
     """The ``min(k, rows - 1)`` neighbours of every living row of ``index``."""
     start = perf_counter()
-    positions, rows = living(index)
-    count = len(rows)
+    positions = living(index)
+    count = len(positions)
     width = max(0, min(k, count - 1))
     if width == 0:
         none = Lists(np.empty((count, 0), np.int64), np.empty((count, 0)))
         return Built(none, 1.0, SearchInfo("exact", 1.0, 0, 0.0, count, "no row has a neighbour"))
 
     def true_lists(places: IntArray) -> Lists:
-        found = searched(index, rows[places], positions[places], width, exact=True)[0]
-        return Lists(np.searchsorted(positions, found.ids), found.distances)
+        asked = np.unique(places, return_inverse=True)
+        found = searched(index, positions[asked[0]], width, exact=True)[0]
+        ids = np.searchsorted(positions, found.ids)
+        return Lists(ids[asked[1]], found.distances[asked[1]])
 
     if quick(index, count, recall):
+        rows = rows_at(index, positions)
         cells = by_cells(rows, metric_of(index), width, recall, true_lists, seed=seed, jobs=jobs)
         if cells is not None:
             lists = Lists(positions[cells.lists.ids], np.ascontiguousarray(cells.lists.distances))
             seconds = perf_counter() - start
             info = SearchInfo("cells", cells.recall, cells.scanned, seconds, count, cells.reason)
             return Built(lists, cells.recall, info)
-    lists, info = searched(index, rows, positions, width, recall)
+    lists, info = searched(index, positions, width, recall)
     measured = 1.0
     if info.recall < 1.0:
         asked = np.sort(np.random.default_rng(seed).permutation(count)[:ASKED])
@@ -88,29 +91,33 @@ def metric_of(index: Index) -> Metric:
     return index._metric
 
 
-def living(index: Index) -> tuple[IntArray, Float32Array]:
-    """The positions and the rows of ``index`` that were not deleted."""
-    positions, rows = index.positions, index.rows
-    if len(index) == len(rows):
-        return positions, rows
-    alive = index.alive
-    return positions[alive], rows[alive]
+def living(index: Index) -> IntArray:
+    """(n,) the positions of the rows that were not deleted, ascending."""
+    positions = index.positions
+    return positions if len(index) == len(positions) else positions[index.alive]
+
+
+def rows_at(index: Index, positions: IntArray) -> Float32Array:
+    """The rows at ``positions`` (ascending), which ``index`` holds; a view where it is all."""
+    held = index.positions
+    if len(positions) == len(held):
+        return index.rows
+    return index.rows[np.searchsorted(held, positions)]
 
 
 def searched(
     index: Index,
-    rows: Float32Array,
     positions: IntArray,
     width: int,
     recall: float | None = None,
     *,
     exact: bool = False,
 ) -> tuple[Lists, SearchInfo]:
-    """The ``width`` neighbours of ``rows``, which ``index`` holds at ``positions``: not themselves.
+    """The ``width`` neighbours of the rows at ``positions`` (ascending), themselves left out.
 
     ``width`` is below the number of rows that live.
     """
-    found = index.search(rows, k=width + 1, recall=recall, exact=exact)
+    found = index.search(rows_at(index, positions), k=width + 1, recall=recall, exact=exact)
     info = found.info
     if info is None:  # every index fills it
         info = SearchInfo("exact", 1.0, 0, 0.0, len(index))
@@ -121,7 +128,7 @@ def plan(index: Index, n: int, dim: int, k: int, recall: float, jobs: int) -> In
     """Main memory and seconds that the index and the lists of ``n`` rows take."""
     own = index.plan(n, dim)
     width = max(0, min(k, n - 1))
-    lists = 16 * n * width
-    if quick(index, n, recall):
-        return IndexPlan(own.bytes + 3 * lists + n * 1100, own.seconds + n * n**0.5 * 1e-7)
-    return IndexPlan(own.bytes + 3 * lists, own.seconds + scan_seconds(n, dim) / jobs)
+    if not quick(index, n, recall):
+        return IndexPlan(own.bytes + 48 * n * width, own.seconds + scan_seconds(n, dim) / jobs)
+    most = n * (1200 + 64 * width)
+    return IndexPlan(own.bytes + most, own.seconds + cells_seconds(n, dim) / jobs)

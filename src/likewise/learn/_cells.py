@@ -19,7 +19,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from likewise.learn._cell_search import Cells, search_cells
-from likewise.learn._effort import choose, harder
+from likewise.learn._effort import choose, harder, scan_seconds
 from likewise.learn._lists import heard, share_found
 from likewise.learn._projection import projected
 from likewise.learn._searching import IntArray, Lists
@@ -33,7 +33,9 @@ PROJECTED = ("cosine", "euclidean", "sqeuclidean", "dot")
 #: Directions at most, those that cells are made by, and rows in a cell.
 WIDTH, CELL_WIDTH, CELL_ROWS = 128, 32, 256
 #: Rows whose neighbours are searched for: to choose the effort, and to judge the lists.
-CHOOSING, JUDGING = 128, 256
+CHOOSING, JUDGING = 96, 256
+#: Seconds of one core for a row, for each of its numbers, and for each row that makes cells.
+A_ROW, A_NUMBER, A_CELL = 2.5e-5, 8e-9, 8e-12
 
 
 class ByCells(NamedTuple):
@@ -67,6 +69,12 @@ def by_cells(
         return _by_cells(rows, metric, k, recall, true_lists, np.random.default_rng(seed), jobs)
 
 
+def cells_seconds(count: int, dim: int) -> float:
+    """About what lists of ``count`` rows take by cells, by one core."""
+    asked = (CHOOSING + JUDGING) / count * scan_seconds(count, dim)
+    return asked + count * (A_ROW + dim * A_NUMBER + count * A_CELL)
+
+
 def _by_cells(
     rows: Float32Array,
     metric: Metric,
@@ -80,11 +88,12 @@ def _by_cells(
     drawn = rng.permutation(count)[: CHOOSING + JUDGING]
     truth = true_lists(drawn)
     onto = projected(rows, metric.name, WIDTH, rng, jobs)
-    narrow = min(CELL_WIDTH, onto.rows.shape[1])
-    cells = Cells.of(onto, max(1, count // CELL_ROWS), narrow, rng, jobs)
+    cells = Cells.of(onto, max(1, count // CELL_ROWS), CELL_WIDTH, rng, jobs)
+    del onto  # the cells have their own
     place = np.empty(count, np.int64)
     place[cells.order] = np.arange(count)
-    effort = choose(cells, place[drawn[:CHOOSING]], place[truth.ids[:CHOOSING]], recall, dim)
+    some, theirs = place[drawn[:CHOOSING]], place[truth.ids[:CHOOSING]]
+    effort = choose(cells, some, theirs, recall, dim, jobs)
     scanned = 0
     while effort is not None:
         keep = min(2 * k, effort.promising)

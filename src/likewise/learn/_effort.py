@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from likewise.index._compiled.threads import in_threads
 from likewise.learn._cell_search import Cells, Effort
 from likewise.learn._searching import IntArray
 
-#: What is tried; cells and promising rows as multiples too.
-WIDTHS = (16, 32, 64, 128)
+#: Numbers of directions that are tried.
+WIDTHS = (32, 64, 128)
+#: Rows looked at together.
+BLOCK = 16
 #: Seconds of one core: for a key and each of its numbers, for an exact comparison and each of
 #: its numbers; for a number in an exact scan of all rows by many queries, and for each query.
 KEY, KEY_NUMBER, PAIR, PAIR_NUMBER = 1.2e-9, 3e-11, 6e-8, 4e-10
@@ -16,20 +19,21 @@ SCAN_NUMBER, SCAN_QUERY, SCAN_ROW = 3e-11, 6e-5, 5e-10
 
 
 def choose(
-    cells: Cells, asked: IntArray, truth: IntArray, recall: float, dim: int
+    cells: Cells, asked: IntArray, truth: IntArray, recall: float, dim: int, jobs: int
 ) -> Effort | None:
     """The cheapest effort that is enough; None where comparing all rows is as cheap.
 
     Args:
         cells: of all rows. asked: (s,) places of rows. truth: (s, k) places of their neighbours.
         recall: the share of them to be found. dim: numbers in a row.
+        jobs: threads.
     """
     count, k = len(cells.order), truth.shape[1]
     cell = np.searchsorted(cells.ends, truth, side="right") - 1
     depths = _depths(cells, asked, cell)
     best, least = None, scan_seconds(count, dim)
     for width in sorted({min(width, cells.here.rows.shape[1]) for width in WIDTHS}):
-        ranks = _ranks(cells, asked, truth, width)
+        ranks = _ranks(cells, asked, truth, width, jobs)
         for promising in _steps(k + 2, min(count, 32 * k)):
             found = np.where(ranks < promising, depths, len(cells.means))
             probes = int(np.sort(found, axis=None)[int(np.ceil(recall * found.size)) - 1]) + 1
@@ -80,13 +84,21 @@ def _depths(cells: Cells, asked: IntArray, cell: IntArray) -> IntArray:
     return found
 
 
-def _ranks(cells: Cells, asked: IntArray, truth: IntArray, width: int) -> IntArray:
+def _ranks(cells: Cells, asked: IntArray, truth: IntArray, width: int, jobs: int) -> IntArray:
     """(s, k) how many rows have a smaller key than each neighbour."""
     here, base = cells.here.rows[:, :width], cells.here.base(width)
     ranks = np.empty(truth.shape, np.int64)
-    for line, (place, neighbours) in enumerate(zip(asked, truth, strict=True)):
-        keys = here @ (-2.0 * cells.here.queries[place, :width]) + base
-        found = keys[neighbours]
-        keys[place] = np.inf
-        ranks[line] = np.searchsorted(np.sort(keys), found)
+
+    def work(start: int) -> None:
+        block = slice(start, start + BLOCK)
+        keys = (-2.0 * cells.here.queries[asked[block], :width]) @ here.T
+        keys += base
+        lines = np.arange(len(keys))
+        keys[lines, asked[block]] = np.inf
+        found = keys[lines[:, None], truth[block]]
+        keys.sort(axis=1)
+        for line, numbers in enumerate(found):
+            ranks[start + line] = np.searchsorted(keys[line], numbers)
+
+    in_threads(jobs, work, range(0, len(asked), BLOCK))
     return ranks

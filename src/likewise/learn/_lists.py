@@ -88,7 +88,9 @@ def _may_enter(
     """(block, batch) whether the distance may be within ``reach``, by the bound of a stand-in."""
     terms = batch.surrogate.terms(block)
     values = batch.surrogate.values(terms, slice(0, len(batch.rows)))
-    near: npt.NDArray[np.bool_] = values <= batch.surrogate.limits(terms, reach)[:, None]
+    with np.errstate(invalid="ignore"):  # a deleted row's reach beside a bound that is infinite
+        limits = batch.surrogate.limits(terms, reach)
+    near: npt.NDArray[np.bool_] = values <= limits[:, None]
     return near
 
 

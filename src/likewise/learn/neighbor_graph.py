@@ -22,6 +22,7 @@ from likewise.learn._building import (
     metric_of,
     plan,
     quick,
+    rows_at,
     searched,
 )
 from likewise.learn._lists import entering, joined, padded
@@ -55,8 +56,9 @@ class NeighborGraph:
         index: one of `likewise.index`, not fitted, which is copied; None is
             ``Exact("euclidean")``.
         recall: the share of the true neighbours to aim at, in (0, 1]; 1 is exact.
-        random_state: the seed of what is drawn. n_jobs: threads (None is 1, -1 all cores);
-            the same seed gives the same lists with any number of them.
+        random_state: the seed of what is drawn.
+        n_jobs: threads (None is 1, -1 all cores), also those of an index that names none; the same
+            seed gives the same lists with any number of them.
         memory_limit: bytes that `plan` may reach; beyond, `fit` and `add` raise.
 
     Cost: exact, O(n^2 dim). By cells, O(n dim) for the comparisons and about O(n^1.5) for the
@@ -128,12 +130,15 @@ class NeighborGraph:
     @property
     def positions(self) -> IntArray:
         """(n,) the positions of the rows that live, ascending: row i of `ids` is of row i here."""
-        return living(self.index)[0]
+        return living(self.index)
 
     @property
     def rows(self) -> Float32Array:
-        """(n, dim) the rows that live, in order of position; do not write to it."""
-        return living(self.index)[1]
+        """(n, dim) the rows that live, in order of position; do not write to it.
+
+        Cost: none when nothing was deleted lately; else a copy.
+        """
+        return rows_at(self.index, living(self.index))
 
     @property
     def next_position(self) -> int:
@@ -171,8 +176,10 @@ class NeighborGraph:
     @property
     def _now(self) -> Built:
         """The lists, made anew where a change was cut off."""
-        if self._built is None:
-            self._built = built(self.index, self.k, self._wanted, self.random_state, self._jobs)
+        return self._make() if self._built is None else self._built
+
+    def _make(self) -> Built:
+        self._built = built(self.index, self.k, self._wanted, self.random_state, self._jobs)
         return self._built
 
     # -- changing it -----------------------------------------------------------------------
@@ -215,18 +222,17 @@ class NeighborGraph:
             ([3], [[1], [0], [3], [2]])
         """
         before, index = self._now, self._owned()
-        old = self.rows
         new = as_dense(X, dim=index.dim, metric=metric_of(index), what="X")
-        count = len(old) + len(new)
-        self._refuse_over_limit(count, index.dim)
+        self._refuse_over_limit(len(self) + len(new), index.dim)
+        if not len(new):
+            return index.add(new)
+        held = self.positions
         self._built = None  # what is cut off is made anew
         positions = index.add(new)
-        if len(old) <= self.k or self._better_anew(len(new), count):
-            self._now  # noqa: B018  (asked for, so made)
-        elif len(new):
-            self._built = self._entered(before, old, new, positions)
+        if len(held) <= self.k or self._better_anew(len(new), len(self)):
+            self._make()
         else:
-            self._built = before
+            self._built = self._entered(before, held, positions)
         return positions
 
     def delete(self, ids: Any) -> int:
@@ -255,34 +261,37 @@ class NeighborGraph:
         lost = np.isin(lists.ids, positions[~stay])
         some = np.flatnonzero(lost.any(axis=1))
         if len(index) <= self.k or self._better_anew(len(some), len(index)):
-            self._now  # noqa: B018  (asked for, so made)
+            self._make()
         else:
             lists.distances[lost] = np.inf
             self._built = self._refilled(before, lists, some)
         return gone
 
-    def _entered(
-        self, before: Built, old: Float32Array, new: Float32Array, positions: IntArray
-    ) -> Built:
-        lists, width = before.lists, before.lists.ids.shape[1]
-        own, info = searched(self.index, new, positions, width, self._wanted)
-        reach = lists.distances[:, -1]
-        row, place, distances = entering(metric_of(self.index), old, reach, new)
-        rows, more = padded(row, positions[place], distances)
+    def _entered(self, before: Built, held: IntArray, positions: IntArray) -> Built:
+        """The lists with those of the rows at ``positions``, which are new beside ``held``."""
+        index, lists = self.index, before.lists
+        width = lists.ids.shape[1]
+        own, info = searched(index, positions, width, self._wanted)
+        # Deleted rows are compared too, which is quicker than to leave them out, and enter nothing.
+        slots = np.searchsorted(index.positions, held)
+        reach = np.full(len(index.rows) - len(positions), -np.inf)
+        reach[slots] = lists.distances[:, -1]
+        new = index.rows[len(reach) :]
+        slot, place, distances = entering(metric_of(index), index.rows[: len(reach)], reach, new)
+        rows, more = padded(np.searchsorted(slots, slot), positions[place], distances)
         entered = Lists(
-            np.concatenate([lists.ids, own.ids]),
-            np.concatenate([lists.distances, own.distances]),
+            np.concatenate([lists.ids, own.ids]), np.concatenate([lists.distances, own.distances])
         )
         some = joined(Lists(lists.ids[rows], lists.distances[rows]), more, width)
         entered.ids[rows], entered.distances[rows] = some
-        return changed(before, entered, len(new), info)
+        return changed(before, entered, len(positions), info)
 
     def _refilled(self, before: Built, lists: Lists, some: IntArray) -> Built:
+        """The lists, those of the rows at places ``some`` searched for again."""
         if not len(some):
             return changed(before, lists, 0, before.info)
         width = lists.ids.shape[1]
-        positions, rows = living(self.index)
-        found, info = searched(self.index, rows[some], positions[some], width, self._wanted)
+        found, info = searched(self.index, self.positions[some], width, self._wanted)
         kept = Lists(lists.ids[some], lists.distances[some])
         lists.ids[some], lists.distances[some] = joined(found, kept, width)
         return changed(before, lists, len(some), info)
@@ -470,7 +479,10 @@ class NeighborGraph:
 
     def _unfitted(self) -> Index:
         if self._given is not None:
-            return copy.deepcopy(self._given)
+            index = copy.deepcopy(self._given)
+            if index.n_jobs is None:
+                index.n_jobs, index._jobs = self.n_jobs, self._jobs
+            return index
         if self._index is not None:  # one that was loaded says which index it is
             return type(self._index)(
                 self._index.metric, random_state=self.random_state, n_jobs=self.n_jobs
