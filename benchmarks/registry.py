@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from benchmarks import (
+    class_means,
     cold_start,
     convolutions,
     filtered_search,
@@ -35,5 +36,6 @@ BENCHMARKS: dict[str, Benchmark] = {
         kernel_ridge.BENCHMARK,
         ntk.BENCHMARK,
         convolutions.BENCHMARK,
+        class_means.BENCHMARK,
     )
 }

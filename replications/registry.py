@@ -25,6 +25,8 @@ from replications import (
     labelled_ntk,
     multi_layer_features,
     muvera,
+    naive_bayes_logistic,
+    nearest_mean_continual,
     ntk_small_data,
     ntk_surrogate,
     pseudo_ntk,
@@ -83,5 +85,7 @@ REPLICATIONS: dict[str, Replication] = {
         labelled_ntk.REPLICATION,
         scalable_layers.REPLICATION,
         deep_kernel_machine.REPLICATION,
+        nearest_mean_continual.REPLICATION,
+        naive_bayes_logistic.REPLICATION,
     )
 }
