@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from benchmarks import (
+    class_means,
     cold_start,
     convolutions,
     filtered_search,
@@ -41,5 +42,6 @@ BENCHMARKS: dict[str, Benchmark] = {
         neighbors.BENCHMARK,
         outliers.BENCHMARK,
         neighbor_graph.BENCHMARK,
+        class_means.BENCHMARK,
     )
 }

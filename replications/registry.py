@@ -27,6 +27,8 @@ from replications import (
     labelled_ntk,
     multi_layer_features,
     muvera,
+    naive_bayes_logistic,
+    nearest_mean_continual,
     ntk_small_data,
     ntk_surrogate,
     ood_dimension_reduction,
@@ -89,5 +91,7 @@ REPLICATIONS: dict[str, Replication] = {
         bmdal.REPLICATION,
         knn_ood.REPLICATION,
         ood_dimension_reduction.REPLICATION,
+        nearest_mean_continual.REPLICATION,
+        naive_bayes_logistic.REPLICATION,
     )
 }

@@ -76,7 +76,8 @@ class LinearDiscriminant(_Discriminant):
     change, then m width^2 to predict.
 
     Source: T. Hayes and C. Kanan, "Lifelong machine learning with deep streaming linear
-    discriminant analysis", CVPR workshops 2020. Shrinkage: see `likewise.learn.means`.
+    discriminant analysis", CVPR workshops 2020. "oas": Y. Chen et al., "Shrinkage algorithms for
+    MMSE covariance estimation", IEEE Transactions on Signal Processing 2010.
 
     Example:
         >>> X = np.array([[0.0, 0.0], [2.0, 2.0], [0.0, 1.0], [2.0, 3.0]])
