@@ -10,7 +10,8 @@ import numpy as np
 
 from likewise.errors import InvalidType
 from likewise.kernels import Kernel
-from likewise.learn.evidence import influence_on_average, influence_on_shares, smallest_flip
+from likewise.learn.evidence import influence_on_average, influence_on_shares
+from likewise.learn.flipping import smallest_flip
 from likewise.learn.voting import averages, shares
 from likewise.learn.weighting import Weights, check_weights, weigh
 from likewise.results import Hit, Results, SearchInfo
