@@ -10,6 +10,7 @@ from benchmarks import (
     index_families,
     ingest,
     kernel_ridge,
+    label_errors,
     lexical_search,
     memory,
     ntk,
@@ -35,5 +36,6 @@ BENCHMARKS: dict[str, Benchmark] = {
         kernel_ridge.BENCHMARK,
         ntk.BENCHMARK,
         convolutions.BENCHMARK,
+        label_errors.BENCHMARK,
     )
 }

@@ -22,9 +22,11 @@ from replications import (
     hybrid_fusion,
     index_families,
     infinite_width,
+    knn_shapley,
     labelled_ntk,
     multi_layer_features,
     muvera,
+    neighbour_label_errors,
     ntk_small_data,
     ntk_surrogate,
     pseudo_ntk,
@@ -83,5 +85,7 @@ REPLICATIONS: dict[str, Replication] = {
         labelled_ntk.REPLICATION,
         scalable_layers.REPLICATION,
         deep_kernel_machine.REPLICATION,
+        knn_shapley.REPLICATION,
+        neighbour_label_errors.REPLICATION,
     )
 }
