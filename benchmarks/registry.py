@@ -11,6 +11,7 @@ from benchmarks import (
     index_families,
     ingest,
     kernel_ridge,
+    label_errors,
     lexical_search,
     memory,
     neighbor_graph,
@@ -43,5 +44,6 @@ BENCHMARKS: dict[str, Benchmark] = {
         outliers.BENCHMARK,
         neighbor_graph.BENCHMARK,
         class_means.BENCHMARK,
+        label_errors.BENCHMARK,
     )
 }

@@ -29,6 +29,11 @@ from replications import (
     muvera,
     naive_bayes_logistic,
     nearest_mean_continual,
+    knn_shapley,
+    labelled_ntk,
+    multi_layer_features,
+    muvera,
+    neighbour_label_errors,
     ntk_small_data,
     ntk_surrogate,
     ood_dimension_reduction,
@@ -93,5 +98,7 @@ REPLICATIONS: dict[str, Replication] = {
         ood_dimension_reduction.REPLICATION,
         nearest_mean_continual.REPLICATION,
         naive_bayes_logistic.REPLICATION,
+        knn_shapley.REPLICATION,
+        neighbour_label_errors.REPLICATION,
     )
 }

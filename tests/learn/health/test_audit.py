@@ -17,7 +17,7 @@ from likewise.learn.health import checks
 from likewise.learn.health._labels import MISSING, codes_of, read_labels
 from likewise.learn.health.checks import CHECKS
 from likewise.learn.health.findings import HealthFinding
-from likewise.learn.health.shared import Checked, NotApplicable
+from likewise.learn.health.shared import Checked, NotApplicable, Shared
 
 DIGITS, KINDS = load_digits(return_X_y=True)
 
@@ -170,7 +170,7 @@ def test_the_same_by_lists_of_neighbours():
     test = nearest(index, DIGITS[200:210], 15)
     p = linear_probabilities(X, y, 10)
     labels = read_labels(KINDS[200:210], 10)
-    by_rows = audit(X, y, test=(DIGITS[200:210], KINDS[200:210]), k=15)
+    by_rows = audit(X, y, test=(DIGITS[200:210], KINDS[200:210]), k=15, linear=True)
     by_lists = audit_neighbours(
         *leave_one_out(index, 15),
         y,
@@ -196,6 +196,25 @@ def test_other_probabilities_join_in():
     both = audit(X, y, linear=True).scores["wrong_label"]
     assert not np.array_equal(alone, both)
     np.testing.assert_array_equal(both, audit(X, y).scores["wrong_label"])
+
+
+def test_a_model_that_does_harm_joins_only_where_it_must():
+    X, y, _ = digits(150, 5)
+    lists = leave_one_out(Exact("euclidean").fit(X), 10)
+    labels, names = read_labels(y, 150), range(150)
+    by_neighbours = Shared(*lists, names, labels).probabilities
+    astray = np.eye(10)[(y + 1) % 10]
+    optional, forced = (
+        Shared(*lists, names, labels, astray, model_optional=may).probabilities
+        for may in (True, False)
+    )
+    np.testing.assert_array_equal(optional, by_neighbours)
+    np.testing.assert_allclose(forced, (by_neighbours + astray) / 2)
+    right = np.eye(10)[y]
+    np.testing.assert_allclose(
+        Shared(*lists, names, labels, right, model_optional=True).probabilities,
+        (by_neighbours + right) / 2,
+    )
 
 
 def test_an_index_of_ones_own_and_k_that_is_cut():

@@ -29,11 +29,11 @@ def distances(X, k=8):
 @pytest.mark.parametrize("law", ["uniform", "normal"])
 def test_where_there_are_no_copies_few_are_found(dim, law):
     found = 0
-    for seed in range(20):
+    for seed in range(10):
         X = getattr(np.random.default_rng([seed, dim]), law)(size=(300, dim))
         near = distances(X)[:, 0]
         found += int((near <= copy_radius(near[:, None])).sum() > 0)
-    assert found <= 6, f"a table in {found} of 20"
+    assert found <= 3, f"a table in {found} of 10"
 
 
 @pytest.mark.parametrize("share", [0.01, 0.2, 0.45, 1.0])

@@ -68,7 +68,8 @@ def audit(
         radius: the distance within which rows are copies; None finds it, by ``level``, the share
             of those found that may be there by chance.
         linear: whether a linear model joins the neighbours in judging classes; None where
-            the smaller of labelled rows and numbers in a row is at most 2,000.
+            the smaller of labelled rows and numbers in a row is at most 2,000, and by both no
+            twentieth fewer labels are told right than by neighbours alone.
         probabilities: (n, classes) from a model of yours that did not learn from the row it
             judges, columns by ascending class: they join the neighbours in its place.
         recall: the recall that the search aims at.
@@ -125,6 +126,7 @@ def audit(
         _level(level),
         np.flatnonzero(~kept).tolist(),
         test_left_out,
+        linear is None and probabilities is None,
     )
     found = run(shared, checks)
     scores = {name: _spread(values, names, len(rows)) for name, values in found.scores.items()}

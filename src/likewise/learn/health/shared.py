@@ -19,6 +19,9 @@ from likewise.learn.health.label_quality import LabelIssues, label_issues, label
 Float64Array = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
+#: The share of labels told right that an optional model may cost.
+HARM = 0.05
+
 
 class NotApplicable(InvalidArgument):
     """A check that says nothing about this table; the message says why.
@@ -52,6 +55,8 @@ class Shared:
         labels: or None.
         model: (n, classes) probabilities by another model that left each row out, or None; those of
             the neighbours are averaged with them.
+        model_optional: whether the model is left out where it does harm: where by both a
+            twentieth fewer labels are told right than by neighbours alone.
         test: or None.
         radius: within which rows are copies; None lets `copy_radius` say, by ``level``.
         left_out, test_left_out: names of the rows that were left out: no finite numbers in them.
@@ -67,6 +72,7 @@ class Shared:
     level: float = 0.05
     left_out: Sequence[Any] = ()
     test_left_out: Sequence[Any] = ()
+    model_optional: bool = False
 
     def of(self, rows: Any) -> tuple[Any, ...]:
         """The names of some rows."""
@@ -112,10 +118,14 @@ class Shared:
 
     @cached_property
     def probabilities(self) -> Float64Array:
-        """(n, classes) of each row by all others: neighbours, averaged with the model's."""
+        """(n, classes) of each row by all others: neighbours', averaged with the model's."""
         labels = self.need_classes()
         found = label_probabilities(self.ids, self.distances, labels.codes, len(labels.classes))
-        return found if self.model is None else (found + self.model) / 2
+        if self.model is None:
+            return found
+        both = (found + self.model) / 2
+        harm = _right(both, labels) < (1 - HARM) * _right(found, labels)
+        return found if harm and self.model_optional else both
 
     @cached_property
     def issues(self) -> LabelIssues:
@@ -140,6 +150,11 @@ class Shared:
             return np.where(np.asarray(distance) <= 0, 1.0, 0.0)
         near: Float64Array = np.clip(1 - np.asarray(distance) / self.usual, 0.0, 1.0)
         return near
+
+
+def _right(probabilities: Float64Array, labels: Classes) -> int:
+    """How many labels are the most probable class."""
+    return int((probabilities.argmax(axis=1) == labels.codes).sum())
 
 
 @dataclass(frozen=True, slots=True)
