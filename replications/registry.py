@@ -27,6 +27,7 @@ from replications import (
     muvera,
     ntk_small_data,
     ntk_surrogate,
+    nw_head,
     pseudo_ntk,
     pseudo_query,
     quantum_kernel,
@@ -83,5 +84,6 @@ REPLICATIONS: dict[str, Replication] = {
         labelled_ntk.REPLICATION,
         scalable_layers.REPLICATION,
         deep_kernel_machine.REPLICATION,
+        nw_head.REPLICATION,
     )
 }
