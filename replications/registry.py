@@ -5,6 +5,7 @@ from __future__ import annotations
 from replications import (
     adanns,
     bm25_variants,
+    bmdal,
     cosine_adapter,
     cross_encoder_cur,
     data_distillation,
@@ -85,5 +86,6 @@ REPLICATIONS: dict[str, Replication] = {
         scalable_layers.REPLICATION,
         deep_kernel_machine.REPLICATION,
         nw_head.REPLICATION,
+        bmdal.REPLICATION,
     )
 }

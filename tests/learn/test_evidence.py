@@ -26,7 +26,10 @@ def smallest_by_trying(X, y, query, k, weights, temperature):
     return None
 
 
-@pytest.mark.parametrize("weights", [*WEIGHTS, RBF(length=0.02)], ids=str)
+NAMED = {"ids": lambda w: getattr(w, "__name__", str(w))}
+
+
+@pytest.mark.parametrize("weights", [*WEIGHTS, RBF(length=0.02)], **NAMED)
 def test_no_smaller_set_flips_the_answer(weights):
     rng = np.random.default_rng(0)
     for draw in range(24):

@@ -43,7 +43,7 @@ def rows(count, dim=2, seed=0):
 # -- votes ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("weights", WEIGHTS, ids=str)
+@pytest.mark.parametrize("weights", WEIGHTS, ids=lambda w: getattr(w, "__name__", str(w)))
 @pytest.mark.parametrize("k", [1, 4, None])
 def test_the_vote_is_that_of_plain_python(weights, k):
     X, Q = rows(40), rows(12, seed=1) + 0.25

@@ -112,13 +112,15 @@ class Tree(Index):
         self._branches, self._planted, self._looked_at = None, 0, 0.0
         self._planting = threading.Lock()
 
+    # -- hooks -----------------------------------------------------------------------
+
     def __getstate__(self) -> dict[str, Any]:
+        # A lock can be neither copied nor pickled, and a copy wants one of its own.
         return {name: value for name, value in vars(self).items() if name != "_planting"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state, _planting=threading.Lock())
-
-    # -- hooks -----------------------------------------------------------------------
+        vars(self).update(state)
+        self._planting = threading.Lock()
 
     def _fit(self, rows: GrowingRows, progress: Progress | None) -> None:
         prepared = prepare(rows.array, self._metric)

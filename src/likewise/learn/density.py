@@ -248,7 +248,7 @@ class Density(DensityMixin, BaseEstimator):  # type: ignore[misc]
 
     def _indexed(self, rows: Float64Array) -> Index:
         jobs = self.n_jobs if self.index is None else None
-        index = fitted_index(self.index, rows, n_jobs=jobs)
+        index: Index = fitted_index(self.index, rows, n_jobs=jobs)
         if index.metric not in ("euclidean", "sqeuclidean"):
             raise UnknownMetric(f"Density is euclidean; the index has {index.metric!r}")
         return index
