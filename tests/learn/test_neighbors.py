@@ -7,7 +7,7 @@ from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from likewise.errors import InvalidArgument, InvalidType, InvalidVector, NotFitted
 from likewise.index import CostModel, Exact, Graph, Tree
 from likewise.kernels import RBF, Laplace, Linear
-from likewise.learn import NeighborsClassifier, NeighborsRegressor
+from likewise.learn import NeighborGraph, NeighborsClassifier, NeighborsRegressor
 from likewise.testing.estimator import EstimatorConformance
 from tests.learn.lists import vote
 
@@ -213,6 +213,21 @@ def test_no_forgotten_row_votes_in_a_graph():
     assert set(model.predict(X[:300])) == {"here"}
     answers = model.explain(X[:5])
     assert all((y[answer.evidence.ids] == "here").all() for answer in answers)
+
+
+def test_a_graph_of_neighbours_serves_as_an_index():
+    rng = np.random.default_rng(15)
+    X, y, Q = rng.normal(size=(150, 3)), rng.integers(3, size=150), rng.normal(size=(12, 3))
+    graph = NeighborGraph(k=8).fit(X)
+    model, plain = NeighborsClassifier(graph, k=[1, 3, 5]), NeighborsClassifier(k=[1, 3, 5])
+    for learner in (model, plain):
+        learner.fit(X, y)
+    same_as(model, plain, Q)
+    for learner in (model, plain):
+        learner.partial_fit(Q[:5], y[:5])
+        learner.forget([1, 2, 3, 151])
+    same_as(model, plain, Q)
+    assert len(graph) == 150
 
 
 def test_classes_that_are_declared_stay():

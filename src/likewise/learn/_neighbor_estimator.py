@@ -14,7 +14,14 @@ from likewise.index import Index
 from likewise.index._asking import read_positions
 from likewise.kernels import Kernel
 from likewise.learn._checks import Float64Array, IntArray, check_learnt, check_rows
-from likewise.learn._searching import Lists, fitted_index, leave_one_out, nearest, rows_at
+from likewise.learn._searching import (
+    Lists,
+    fitted_index,
+    leave_one_out,
+    live_positions,
+    nearest,
+    rows_at,
+)
 from likewise.learn.choosing import Choices, Trial, score_trials
 from likewise.learn.weighting import weigh
 
@@ -73,7 +80,7 @@ class NeighborEstimator(BaseEstimator):  # type: ignore[misc]
         """Delete from the index; returns the ids that were there."""
         check_learnt(self, "index_")
         wanted = np.unique(read_positions(ids))
-        gone = wanted[np.isin(wanted, self.index_.positions[self.index_.alive])]
+        gone = wanted[np.isin(wanted, live_positions(self.index_))]
         self.index_.delete(gone)
         return gone
 
@@ -99,7 +106,7 @@ class NeighborEstimator(BaseEstimator):  # type: ignore[misc]
                 f"choices need two rows at least, to leave one out; n_samples = {len(self.index_)}"
             )
         lists = leave_one_out(self.index_, choices.most or len(self.index_), recall=self.recall)
-        own = self.index_.positions[self.index_.alive]
+        own = live_positions(self.index_)
         rows = rows_at(self.index_, own)
         return score_trials(
             choices,

@@ -121,6 +121,12 @@ def without(lists: Lists, own: IntArray) -> Lists:
     return Lists(lists.ids[~out].reshape(shape), lists.distances[~out].reshape(shape))
 
 
+def live_positions(index: Any) -> IntArray:
+    """The positions of the rows that were not deleted, ascending."""
+    positions: IntArray = index.positions
+    return positions if len(positions) == len(index) else positions[index.alive]
+
+
 def rows_at(index: Any, ids: IntArray) -> Any:
     """The rows of ``index`` at these positions, which it holds; of the shape of ``ids``, by row.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -49,7 +50,7 @@ def smallest_flip(
         no set is small enough for the list, or none will do. Fewer rows, up to ``withstands``,
         never flip the answer.
 
-    Cost: O((k + s)^2) for an answer of s rows.
+    Cost: O((k + s)^2) for an answer of s rows; where all rows vote, O(m log m).
 
     Example:
         >>> smallest_flip([0, 0, 0, 1, 1, 1], [1.0, 2.0, 3.0, 4.0, 5.0, 6.0], k=3)
@@ -65,17 +66,30 @@ def smallest_flip(
     strength = -np.arange(count) if isinstance(weights, str) else weigh(measures, weights)
     ranked = np.argsort(-strength, kind="stable")
     silencing = alone(measures, weights)
-    for size in range(max(1, int(other[0]) + 1 - k), count):
-        window = k + size
-        if window > count and not everything:
-            return Reversal(None, None, size - 1)
-        for gone in _sets(codes, first, ranked, silencing, size, min(window, count)):
-            left = np.setdiff1d(np.arange(min(window, count)), gone)
-            if len(left):
-                winner = _vote(codes[left], measures[left], weights, temperature, classes)
-                if winner != first:
-                    return Reversal(np.sort(gone), winner, size - 1)
-    return Reversal(None, None, count)
+    least = max(1, int(other[0]) + 1 - k)  # none but the first class within reach before
+
+    def flip(size: int) -> tuple[IntArray, int] | None:
+        window = min(k + size, count)
+        for gone in _sets(codes, first, ranked, silencing, size, window):
+            left = np.setdiff1d(np.arange(window), gone)
+            winner = _vote(codes[left], measures[left], weights, temperature, classes)
+            if winner != first:
+                return gone, winner
+        return None
+
+    for size in range(least, max(least, count - k + 1)):
+        if (found := flip(size)) is not None:
+            return Reversal(np.sort(found[0]), found[1], size - 1)
+    last = max(least - 1, count - k)
+    if not everything:
+        return Reversal(None, None, max(0, last))
+    # Nobody is left to move up: the more of the first class are gone, the less it has.
+    most = count - len(other)
+    sizes = range(last + 1, most)
+    size = last + 1 + bisect_left(sizes, True, key=lambda tried: flip(tried) is not None)
+    if (found := flip(size)) is None:
+        return Reversal(None, None, count)
+    return Reversal(np.sort(found[0]), found[1], size - 1)
 
 
 def _sets(
