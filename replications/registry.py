@@ -32,6 +32,7 @@ from replications import (
     pseudo_ntk,
     pseudo_query,
     quantum_kernel,
+    sage,
     scalable_layers,
     scale_mixture,
     self_distillation,
@@ -41,6 +42,7 @@ from replications import (
     splade_efficient,
     splade_pooling,
     vector_fields,
+    weighting_vectors,
     window_filters,
 )
 from replications.protocol import Replication
@@ -87,5 +89,7 @@ REPLICATIONS: dict[str, Replication] = {
         deep_kernel_machine.REPLICATION,
         knn_ood.REPLICATION,
         ood_dimension_reduction.REPLICATION,
+        weighting_vectors.REPLICATION,
+        sage.REPLICATION,
     )
 }
