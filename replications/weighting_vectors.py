@@ -184,6 +184,8 @@ def judged(
         "The scale t is chosen by one rule for all sets: rows weigh 0.5 on average (narrow), and "
         f"{WIDE} where boundaries are sought (wide). Rows are standardized, at most {ROWS:,} of a "
         "set; no way was tuned.",
+        "Among rows drawn at random, those beside a gap weigh as much as those on a boundary; on a "
+        "regular grid every row of the boundary weighs more than every other (a test).",
         f"Seconds of the processor for {', '.join(f'{n:,}' for n in SIZES[: len(seconds)])} rows "
         f"in three dimensions: {', '.join(f'{s:.2f}' for s in seconds)}, search of neighbours "
         "in a k-d tree included.",
