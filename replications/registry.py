@@ -41,6 +41,7 @@ from replications import (
     pseudo_ntk,
     pseudo_query,
     quantum_kernel,
+    sage,
     scalable_layers,
     scale_mixture,
     self_distillation,
@@ -50,6 +51,7 @@ from replications import (
     splade_efficient,
     splade_pooling,
     vector_fields,
+    weighting_vectors,
     window_filters,
 )
 from replications.protocol import Replication
@@ -102,5 +104,7 @@ REPLICATIONS: dict[str, Replication] = {
         naive_bayes_logistic.REPLICATION,
         knn_shapley.REPLICATION,
         neighbour_label_errors.REPLICATION,
+        weighting_vectors.REPLICATION,
+        sage.REPLICATION,
     )
 }

@@ -95,7 +95,7 @@ def test_nothing_is_lost_by_as_many_components_as_numbers():
 
 
 def test_any_transformer_that_is_not_told_of_new_rows():
-    class Recording(BaseEstimator):
+    class Recording:  # no estimator of scikit-learn
         seen = 0
 
         def fit(self, X):
@@ -175,12 +175,17 @@ def test_umap_by_name_is_given_the_seed_and_the_size(monkeypatch):
     made: list[dict[str, Any]] = []
 
     def stand_in(**options):
-        made.append(options)
+        made.append(dict(options))
+        del options["n_jobs"]
         return GaussianRandomProjection(**options)
 
     monkeypatch.setitem(sys.modules, "umap", types.SimpleNamespace(UMAP=stand_in))
     MahalanobisOutliers("umap", 3, random_state=5).fit(rows_of())
-    assert made == [{"n_components": 3, "random_state": 5}]
+    MahalanobisOutliers("umap", random_state=None).fit(rows_of())
+    assert made == [
+        {"n_components": 3, "random_state": 5, "n_jobs": 1},
+        {"n_components": 2, "random_state": None, "n_jobs": -1},
+    ]
 
 
 class Broken(BaseEstimator):

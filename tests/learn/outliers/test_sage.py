@@ -142,6 +142,16 @@ def test_training_lowers_both_losses():
     assert hits[1] > 0.95
 
 
+def test_one_unit_for_all_numbers():
+    X, y = clouds()
+    X = X * [1e-3, *[1.0] * 7]  # hardly seen in the common unit
+    spoilt = X + [1.0, *[0.0] * 7] * np.ones((300, 1)) * 1e-2
+    each = SageOutliers(**SMALL).fit(X, y)
+    one = SageOutliers(**SMALL, standardize=False).fit(X, y)
+    assert (each.oddities(spoilt) > each.oddities(X))[:, 1].mean() > 0.9
+    np.testing.assert_allclose(one.oddities(spoilt)[:, 1], one.oddities(X)[:, 1], atol=0.02)
+
+
 def test_seeds(fitted):
     X, y = clouds()
     assert np.array_equal(SageOutliers(**SMALL).fit(X, y).null_, fitted.null_)

@@ -97,7 +97,7 @@ def _transformer(
         raise InvalidType(
             f'reduce must be "pca", "umap", or have fit and transform; got {reduce!r:.60}'
         )
-    return clone(reduce)
+    return clone(reduce, safe=False)
 
 
 def _pca(wanted: int | None, random_state: int | None, shape: tuple[int, ...]) -> Any:
@@ -119,4 +119,5 @@ def _umap(wanted: int | None, random_state: int | None) -> Any:
         from umap import UMAP
     except ImportError:
         raise MissingExtra('reduce="umap" needs UMAP: pip install umap-learn') from None
-    return UMAP(n_components=wanted or 2, random_state=random_state)
+    jobs = -1 if random_state is None else 1  # more threads give other numbers each time
+    return UMAP(n_components=wanted or 2, random_state=random_state, n_jobs=jobs)

@@ -67,6 +67,8 @@ class SageOutliers(Detector):
         k: how many neighbours.
         latent: numbers in a latent. hidden: numbers in the hidden layers.
         epochs: passes over the training rows.
+        standardize: divide each number by its own standard deviation; False divides all by one,
+            for pictures and other rows whose numbers have a unit in common.
         task_weight: of the loss of ``y`` beside that of the reconstruction.
         holdout: the share of the rows that are held out, in (0, 1).
         level: the share of the held-out rows that score below ``offset_``, in (0, 1). It is not
@@ -106,6 +108,7 @@ class SageOutliers(Detector):
         latent: int = 8,
         hidden: int = 64,
         epochs: int = 100,
+        standardize: bool = True,
         task_weight: float = 1.0,
         holdout: float = 0.3,
         level: float = 0.05,
@@ -117,6 +120,7 @@ class SageOutliers(Detector):
         self.latent = latent
         self.hidden = hidden
         self.epochs = epochs
+        self.standardize = standardize
         self.task_weight = task_weight
         self.holdout = holdout
         self.level = level
@@ -131,6 +135,9 @@ class SageOutliers(Detector):
         parts, combined, fitted = self._split(len(rows))
         self._mean = rows[fitted].mean(axis=0)
         spread = rows[fitted].std(axis=0)
+        if not self.standardize:
+            spread = np.full_like(spread, np.sqrt((spread**2).mean()))
+        # Constant columns come out as rounding: they are left as they are.
         self._spread = np.where(spread > 1e-12 * np.abs(rows[fitted]).max(axis=0), spread, 1.0)
         placed = self._placed(rows)
         self.network_ = learned(

@@ -46,7 +46,8 @@ class MagnitudeOutliers(Detector):
     Args:
         index: any of `likewise.index` by the metric "euclidean" or "manhattan"; it is copied. None
             is ``Exact("euclidean")``.
-        k: of "local": how many neighbours a row is weighed among, at most n - 1.
+        k: of "local": how many neighbours a row is weighed among, at most n - 1. Of more than k
+            copies of a row each weighs 1 / (k + 1).
         t: the scale, in 1 / distance. None chooses it so that the fitted rows count as ``share``.
         share: the weight of a row on average (the magnitude over n), in (0, 1), when ``t`` is
             chosen; rows that are copies of others count once.
