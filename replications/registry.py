@@ -5,6 +5,7 @@ from __future__ import annotations
 from replications import (
     adanns,
     bm25_variants,
+    conformal_coverage,
     cosine_adapter,
     cross_encoder_cur,
     data_distillation,
@@ -22,7 +23,10 @@ from replications import (
     hybrid_fusion,
     index_families,
     infinite_width,
+    knn_linear,
     labelled_ntk,
+    leave_one_out_calibration,
+    m_split,
     multi_layer_features,
     muvera,
     ntk_small_data,
@@ -83,5 +87,9 @@ REPLICATIONS: dict[str, Replication] = {
         labelled_ntk.REPLICATION,
         scalable_layers.REPLICATION,
         deep_kernel_machine.REPLICATION,
+        m_split.REPLICATION,
+        knn_linear.REPLICATION,
+        leave_one_out_calibration.REPLICATION,
+        conformal_coverage.REPLICATION,
     )
 }
