@@ -74,17 +74,25 @@ def sift(data: DataFolder) -> FloatRows:
 
 def ag_news(data: DataFolder) -> tuple[FloatRows, Labels]:
     """(7600, 128) mean token vectors of news, unit length, and the topic (0-3) of each."""
-    from tokenizers import Tokenizer
-
     with open(data.file("ag_news_test/test.csv"), newline="", encoding="utf-8") as file:
         rows = [(int(topic) - 1, f"{title}. {text}") for topic, title, text in csv.reader(file)]
+    vectors = static_vectors(data, [text for _, text in rows])
+    return vectors, np.array([topic for topic, _ in rows], dtype=np.int64)
+
+
+def static_vectors(data: DataFolder, texts: Sequence[str]) -> FloatRows:
+    """(n, 128) mean token vectors of texts, unit length; a text of no known word is refused."""
+    from tokenizers import Tokenizer
+
     with gzip.open(data.file("potion_token_vectors/tokenizer.json.gz"), "rt") as file:
         tokenizer = Tokenizer.from_str(file.read())
     tokens = np.load(data.file("potion_token_vectors/embeddings_int8.npy")).astype(np.float32)
-    encoded = tokenizer.encode_batch([text for _, text in rows], add_special_tokens=False)
+    encoded = tokenizer.encode_batch(list(texts), add_special_tokens=False)
+    if not all(e.ids for e in encoded):
+        raise ValueError(f"text {[bool(e.ids) for e in encoded].index(False)} has no known word")
     vectors = np.array([tokens[e.ids].mean(axis=0) for e in encoded], dtype=np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors, np.array([topic for topic, _ in rows], dtype=np.int64)
+    return vectors
 
 
 def _idx(path: Path, header: int) -> npt.NDArray[Any]:

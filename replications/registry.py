@@ -6,6 +6,7 @@ from replications import (
     adanns,
     bm25_variants,
     bmdal,
+    conformal_coverage,
     cosine_adapter,
     cross_encoder_cur,
     data_distillation,
@@ -24,7 +25,10 @@ from replications import (
     index_families,
     infinite_width,
     knn_ood,
+    knn_linear,
     labelled_ntk,
+    leave_one_out_calibration,
+    m_split,
     multi_layer_features,
     muvera,
     naive_bayes_logistic,
@@ -106,5 +110,9 @@ REPLICATIONS: dict[str, Replication] = {
         neighbour_label_errors.REPLICATION,
         weighting_vectors.REPLICATION,
         sage.REPLICATION,
+        m_split.REPLICATION,
+        knn_linear.REPLICATION,
+        leave_one_out_calibration.REPLICATION,
+        conformal_coverage.REPLICATION,
     )
 }

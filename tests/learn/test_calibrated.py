@@ -55,8 +55,9 @@ def test_the_default_vote_and_mean_against_loops(k):
     np.testing.assert_allclose(vote.leave_one_out_proba(), [a[0] for a in left])
     np.testing.assert_allclose(mean.leave_one_out_means()[0], [a[1] for a in left])
     np.testing.assert_allclose(mean.leave_one_out_means()[1], [a[2] for a in left])
-    ids, shares = vote.without_each_proba(Q[:5])
-    same, means, deviations = mean.without_each_means(Q[:5])
+    whole, ids, shares = vote.without_each_proba(Q[:5])
+    _, same, (means, deviations) = mean.without_each_means(Q[:5])
+    np.testing.assert_array_equal(whole, vote.predict_proba(Q[:5]))
     assert ids.shape == (5, min(k, 30))
     for i in range(5):
         assert ids[i].tolist() == same[i].tolist() == plain(Q[i], everyone).tolist()

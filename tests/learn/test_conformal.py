@@ -277,7 +277,10 @@ def test_too_few_rows_say_how_many_are_needed():
         with pytest.raises(InvalidArgument, match="needs 99 calibration rows"):
             model.predict_interval(X, coverage=0.99)
     # The coverage that it offers in place can be had.
-    assert len(ConformalClassifier().fit(X[:9], y[:9]).predict_set(X, coverage=0.9)) == 60
+    model = ConformalClassifier().fit(X[:8], y[:8])
+    with pytest.raises(InvalidArgument, match=r"coverage of 0\.888 at most"):
+        model.predict_set(X, coverage=0.889)
+    assert len(model.predict_set(X, coverage=0.888)) == 60
 
 
 class Nothing(BaseEstimator):

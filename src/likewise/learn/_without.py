@@ -26,6 +26,9 @@ from likewise.learn._searching import (
 )
 from likewise.learn._votes import shares
 
+#: Means and deviations.
+Means = tuple[Float64Array, Float64Array]
+
 
 def without_each(lists: Lists, k: int) -> Lists:
     """(m, j, w - 1) the lists of w neighbours with the first, second, ... j-th left out.
@@ -66,8 +69,8 @@ class _Nearby(BaseEstimator):  # type: ignore[misc]
         check_learnt(self, "index_")
         return leave_one_out(self.index_, check_k(self.k), recall=self.recall)
 
-    def _without_each(self, X: Any) -> tuple[IntArray, Lists]:
-        """(m, j) the neighbours, and the lists (m, j, ...) without each."""
+    def _with_and_without(self, X: Any) -> tuple[IntArray, Lists]:
+        """(m, j) the neighbours, and the lists (m, j, ...) without each: from one search."""
         if len(self.index_) < 2:
             raise InvalidArgument("leaving one row out needs two rows at least; n_samples = 1")
         lists = self._nearest(X, more=1)
@@ -99,10 +102,10 @@ class NeighborVote(ClassifierMixin, _Nearby):  # type: ignore[misc]
         """(n, classes) of the fitted rows, each by the others."""
         return self._votes(self._left_out().ids)
 
-    def without_each_proba(self, X: Any) -> tuple[IntArray, Float64Array]:
-        """(m, j) neighbours, and (m, j, classes) the answers were each not there."""
-        ids, fewer = self._without_each(X)
-        return ids, self._votes(fewer.ids)
+    def without_each_proba(self, X: Any) -> tuple[Float64Array, IntArray, Float64Array]:
+        """(m, classes), the (m, j) neighbours, and (m, j, classes) were each not there."""
+        ids, fewer = self._with_and_without(X)
+        return self._votes(ids), ids, self._votes(fewer.ids)
 
 
 class NeighborMean(RegressorMixin, _Nearby):  # type: ignore[misc]
@@ -114,7 +117,7 @@ class NeighborMean(RegressorMixin, _Nearby):  # type: ignore[misc]
         self._fit(rows)
         return self
 
-    def _means(self, ids: IntArray) -> tuple[Float64Array, Float64Array]:
+    def _means(self, ids: IntArray) -> Means:
         heard = self._targets[ids]
         return np.asarray(heard.mean(axis=-1)), np.asarray(heard.std(axis=-1))
 
@@ -123,11 +126,11 @@ class NeighborMean(RegressorMixin, _Nearby):  # type: ignore[misc]
         means, deviations = self._means(self._nearest(X).ids)
         return (means, deviations) if return_std else means
 
-    def leave_one_out_means(self) -> tuple[Float64Array, Float64Array]:
+    def leave_one_out_means(self) -> Means:
         """(n,) means and deviations of the fitted rows, each by the others."""
         return self._means(self._left_out().ids)
 
-    def without_each_means(self, X: Any) -> tuple[IntArray, Float64Array, Float64Array]:
-        """(m, j) neighbours, and (m, j) means and deviations were each not there."""
-        ids, fewer = self._without_each(X)
-        return ids, *self._means(fewer.ids)
+    def without_each_means(self, X: Any) -> tuple[Means, IntArray, Means]:
+        """Means and deviations (m,), the (m, j) neighbours, and (m, j) were each not there."""
+        ids, fewer = self._with_and_without(X)
+        return self._means(ids), ids, self._means(fewer.ids)

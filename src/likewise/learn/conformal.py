@@ -72,7 +72,7 @@ def check_enough(count: int, coverage: float, what: str, remedy: str) -> None:
         raise InvalidArgument(
             f"coverage={coverage:g} needs {needed} calibration rows{what} at least; there are "
             f"{count}: {remedy}, or ask for a coverage of "
-            f"{count / (count + 1):.3g} at most"
+            f"{np.floor(1_000 * count / (count + 1)) / 1_000:g} at most"
         )
 
 

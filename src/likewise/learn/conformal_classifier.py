@@ -142,24 +142,27 @@ class ConformalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if self.randomised:
             ties = 1 - check_generator(self.random_state).random((len(rows), 1))  # never 0
         parts = block_of(len(rows), self.estimator_)
-        probabilities = [
-            probabilities_for(self.estimator_, rows[part], self.classes_) for part in parts
-        ]
-        found = [
-            self._compared(rows[part], some, ties[part])
-            for part, some in zip(parts, probabilities, strict=True)
-        ]
-        return np.concatenate(found), np.concatenate(probabilities)
+        found = [self._compared(rows[part], ties[part]) for part in parts]
+        return np.concatenate([p for p, _ in found]), np.concatenate([P for _, P in found])
 
     def _compared(
-        self, rows: Float64Array, probabilities: Float64Array, ties: Float64Array
-    ) -> Float64Array:
+        self, rows: Float64Array, ties: Float64Array
+    ) -> tuple[Float64Array, Float64Array]:
         to_scores = SCORES[self.nonconformity]
-        scores = to_scores(probabilities)
         near: tuple[IntArray, Float64Array] | None = None
         if self.method_ == "jackknife+":
-            ids, found = self.estimator_.without_each_proba(rows)
-            near = ids, to_scores(found)
+            probabilities, ids, without = self.estimator_.without_each_proba(rows)
+            near = ids, to_scores(without)
+        else:
+            probabilities = probabilities_for(self.estimator_, rows, self.classes_)
+        return self._tails(to_scores(probabilities), near, ties), probabilities
+
+    def _tails(
+        self,
+        scores: Float64Array,
+        near: tuple[IntArray, Float64Array] | None,
+        ties: Float64Array,
+    ) -> Float64Array:
         if not self.class_conditional:
             return self._tail(scores, near, None, ties)
         columns = [

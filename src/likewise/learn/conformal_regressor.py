@@ -155,9 +155,10 @@ class ConformalRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         return np.concatenate(found)
 
     def _left_out(self, rows: Float64Array, coverage: float) -> Float64Array:
-        means, spreads = self._means(rows)
-        ids, fewer, deviations = self.estimator_.without_each_means(rows)
-        scores, wider = self.calibration_scores_, self._spreads(deviations)
+        whole, ids, without = self.estimator_.without_each_means(rows)
+        means, spreads = whole[0], self._spreads(whole[1])
+        fewer, wider = without[0], self._spreads(without[1])
+        scores = self.calibration_scores_
         rank = upper_rank(len(scores), coverage)
         # The lower bound is the upper one of -y.
         low, high = (

@@ -1,0 +1,43 @@
+"""M-split: the quick form runs; means and verdict are what their words say."""
+
+import numpy as np
+import pytest
+
+from replications import m_split as study
+from replications.data import DataFolder
+from replications.protocol import Progress, Setting, Verdict
+
+
+def test_the_quick_form_runs_without_data(tmp_path):
+    setting = Setting(True, DataFolder(tmp_path / "none"), progress=Progress(lambda _: None))
+    outcome = study.run(setting)
+    best, over = outcome.tables
+    assert len(best.rows) == 3 * (2 * 2 + len(study.REAL))
+    assert [row[0] for row in over.rows] == ["regression"] * 3 + ["classification"] * 3
+
+
+def test_one_part_is_one_neighbour_for_all_three():
+    rng = np.random.default_rng(0)
+    means = study.Answers(rng.random((40, 3)), rng.random((6, 3)), (1, 5), 0).means(rng.random(40))
+    assert means.shape == (3, 2, 6)
+    assert (means[:, 0] == means[0, 0]).all()
+    assert (means[1, 1] != means[2, 1]).any()
+
+
+@pytest.mark.parametrize(
+    ("all_parts", "best_at", "verdict"),
+    [
+        (1.2, 1, Verdict.REPRODUCED),
+        (1.4, 1, Verdict.PARTLY),
+        (1.6, 1, Verdict.NOT_REPRODUCED),
+        (1.2, 3, Verdict.NOT_REPRODUCED),
+    ],
+)
+def test_the_verdict_follows_the_rule(all_parts, best_at, verdict):
+    def line(task, n):
+        risks = np.full((3, 4), 9.0)
+        risks[0, 1], risks[1, best_at], risks[2, 1] = 1.0, all_parts, 1.1
+        return study.Line(task, n, (1, 3, 10, 30), risks / n)
+
+    lines = [line(task, n) for task in ("regression", "classification") for n in (100, 200)]
+    assert study.judged(lines, lines[:1]).verdict is verdict
