@@ -9,6 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from likewise.learn.label_code_neighbors import LabelCodeNeighbors
+    from likewise.learn.label_codes import DeepCodes, LinearCodes, decoded_votes
     from likewise.learn.label_metric import (
         frechet_labels,
         mean_squares,
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
         tree_distances,
     )
     from likewise.learn.label_metric_classifier import LabelMetricClassifier
+    from likewise.learn.label_votes import best_threshold, vote_weights
     from likewise.learn.neighbors_propensity import NeighborsPropensityClassifier
     from likewise.learn.prior_matcher import PriorMatcher
     from likewise.learn.prior_matching import estimate_prior, match_prior, matching_weights
@@ -24,10 +27,15 @@ if TYPE_CHECKING:
 
 
 __all__ = [
+    "DeepCodes",
+    "LabelCodeNeighbors",
     "LabelMetricClassifier",
+    "LinearCodes",
     "NeighborsPropensityClassifier",
     "PriorMatcher",
     "PropensityClassifier",
+    "best_threshold",
+    "decoded_votes",
     "estimate_prior",
     "frechet_labels",
     "match_prior",
@@ -38,12 +46,16 @@ __all__ = [
     "propensity_risk",
     "propensity_weights",
     "tree_distances",
+    "vote_weights",
 ]
 
 # Where each name lives, under likewise.learn: a member joins by one line here.
 _HOMES: dict[str, tuple[str, ...]] = {
+    "label_code_neighbors": ("LabelCodeNeighbors",),
+    "label_codes": ("DeepCodes", "LinearCodes", "decoded_votes"),
     "label_metric": ("frechet_labels", "mean_squares", "metric_temperature", "tree_distances"),
     "label_metric_classifier": ("LabelMetricClassifier",),
+    "label_votes": ("best_threshold", "vote_weights"),
     "neighbors_propensity": ("NeighborsPropensityClassifier",),
     "prior_matcher": ("PriorMatcher",),
     "prior_matching": ("estimate_prior", "match_prior", "matching_weights"),
