@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from likewise.learn.health.shared import HeldOut
     from likewise.learn.health.target_quality import TargetIssues, target_issues
     from likewise.learn.interpolated import InterpolatedNeighbors
+    from likewise.learn.label_code_neighbors import LabelCodeNeighbors
+    from likewise.learn.label_codes import DeepCodes, LinearCodes, decoded_votes
     from likewise.learn.label_metric import (
         frechet_labels,
         mean_squares,
@@ -56,6 +58,7 @@ if TYPE_CHECKING:
     from likewise.learn.means.ranpac import RanPAC
     from likewise.learn.neighbor_graph import NeighborGraph
     from likewise.learn.neighbors_classifier import NeighborsClassifier
+    from likewise.learn.label_votes import best_threshold, vote_weights
     from likewise.learn.neighbors_propensity import NeighborsPropensityClassifier
     from likewise.learn.neighbors_regressor import NeighborsRegressor
     from likewise.learn.outliers.kth import NeighborOutliers, neighbor_distance
@@ -107,6 +110,10 @@ __all__ = [
     "NeighborGraph",
     "NeighborOutliers",
     "NeighborsClassifier",
+    "DeepCodes",
+    "LabelCodeNeighbors",
+    "LabelMetricClassifier",
+    "LinearCodes",
     "NeighborsPropensityClassifier",
     "NeighborsRegressor",
     "PriorMatcher",
@@ -130,6 +137,8 @@ __all__ = [
     "copy_radius",
     "disagreement",
     "duplicate_clusters",
+    "best_threshold",
+    "decoded_votes",
     "estimate_prior",
     "expected_calibration_error",
     "fit_isotonic",
@@ -162,6 +171,7 @@ __all__ = [
     "target_issues",
     "tree_distances",
     "weighting_vector",
+    "vote_weights",
 ]
 
 # Where each name lives, under likewise.learn: a member joins by one line here.
@@ -208,6 +218,11 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "means.ranpac": ("RanPAC",),
     "neighbor_graph": ("NeighborGraph",),
     "neighbors_classifier": ("NeighborsClassifier",),
+    "label_code_neighbors": ("LabelCodeNeighbors",),
+    "label_codes": ("DeepCodes", "LinearCodes", "decoded_votes"),
+    "label_metric": ("frechet_labels", "mean_squares", "metric_temperature", "tree_distances"),
+    "label_metric_classifier": ("LabelMetricClassifier",),
+    "label_votes": ("best_threshold", "vote_weights"),
     "neighbors_propensity": ("NeighborsPropensityClassifier",),
     "neighbors_regressor": ("NeighborsRegressor",),
     "outliers.kth": ("NeighborOutliers", "neighbor_distance"),

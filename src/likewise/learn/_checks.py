@@ -24,10 +24,17 @@ class NothingLearnt(NotFitted, NotFittedError):  # type: ignore[misc]
     """Ours, and what scikit-learn's tools look for."""
 
 
-def check_rows(estimator: BaseEstimator, X: Any, *, reset: bool) -> Float64Array:
-    """A table of finite numbers in float64; ``reset`` is true when fitting."""
+def check_rows(
+    estimator: BaseEstimator, X: Any, *, reset: bool, sparse: bool = False
+) -> Float64Array:
+    """A table of finite numbers in float64; ``reset`` is true when fitting.
+
+    With ``sparse`` a scipy sparse matrix stays one, in rows (CSR).
+    """
     try:
-        rows: Float64Array = validate_data(estimator, X, reset=reset, dtype=np.float64)
+        rows: Float64Array = validate_data(
+            estimator, X, reset=reset, dtype=np.float64, accept_sparse="csr" if sparse else False
+        )
     except TypeError as error:
         raise InvalidType(str(error)) from None
     except ValueError as error:
