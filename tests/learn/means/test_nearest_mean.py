@@ -77,6 +77,11 @@ def test_a_class_whose_last_row_goes_is_gone():
     assert model.partial_fit(X, y).means_.tobytes() == NearestMean().fit(X, y).means_.tobytes()
 
 
+def test_a_batch_may_have_as_many_classes_as_rows():
+    model = NearestMean().partial_fit(np.eye(40), np.arange(40))
+    assert model.predict(np.eye(40)).tolist() == list(range(40))
+
+
 def test_what_was_never_learnt_is_not_forgotten():
     model = NearestMean().fit(X, y)
     before = model.means_.tobytes()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import abstractmethod
 from typing import Any, ClassVar, Self
 
@@ -27,7 +28,7 @@ class SumsClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Learn the labels ``y``, (n,), of the rows ``X``, (n, width), and nothing else."""
         self._check_options()
         rows = self._prepared(check_rows(self, X, reset=True))
-        classes, places = check_labels(y, len(rows))
+        classes, places = _labels(y, len(rows))
         return self._learn(ClassSums(rows.shape[1], self._products), rows, classes, places, 1)
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Self:
@@ -47,7 +48,7 @@ class SumsClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self._check_options()
         first = not hasattr(self, "_sums")
         rows = self._prepared(check_rows(self, X, reset=first))
-        found, places = check_labels(y, len(rows))
+        found, places = _labels(y, len(rows))
         if classes is not None:
             strange = found[~np.isin(found, np.asarray(classes))]
             if len(strange):
@@ -68,7 +69,7 @@ class SumsClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         check_learnt(self, "classes_")
         rows = self._prepared(check_rows(self, X, reset=False))
-        found, places = check_labels(y, len(rows))
+        found, places = _labels(y, len(rows))
         return self._learn(self._sums, rows, found, places, -1)
 
     def _learn(
@@ -120,6 +121,13 @@ class ProbableClassifier(SumsClassifier):
         scores = self._scores(self._asked(X))
         shares = np.exp(scores - scores.max(axis=1, keepdims=True))
         return np.asarray(shares / shares.sum(axis=1, keepdims=True))
+
+
+def _labels(y: Any, count: int) -> tuple[Any, IntArray]:
+    with warnings.catch_warnings():
+        # A batch may well have as many classes as rows.
+        warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
+        return check_labels(y, count)
 
 
 def log_priors(priors: Any, classes: Any, counts: IntArray) -> Float64Array:
