@@ -51,6 +51,7 @@ if TYPE_CHECKING:
         tree_distances,
     )
     from likewise.learn.label_metric_classifier import LabelMetricClassifier
+    from likewise.learn.label_votes import best_threshold, vote_weights
     from likewise.learn.m_split import MSplitNeighborsClassifier, MSplitNeighborsRegressor
     from likewise.learn.means.discriminant import LinearDiscriminant, QuadraticDiscriminant
     from likewise.learn.means.naive_bayes import GaussianNaiveBayes
@@ -58,7 +59,6 @@ if TYPE_CHECKING:
     from likewise.learn.means.ranpac import RanPAC
     from likewise.learn.neighbor_graph import NeighborGraph
     from likewise.learn.neighbors_classifier import NeighborsClassifier
-    from likewise.learn.label_votes import best_threshold, vote_weights
     from likewise.learn.neighbors_propensity import NeighborsPropensityClassifier
     from likewise.learn.neighbors_regressor import NeighborsRegressor
     from likewise.learn.outliers.kth import NeighborOutliers, neighbor_distance
@@ -89,6 +89,7 @@ __all__ = [
     "CalibratedClassifier",
     "ConformalClassifier",
     "ConformalRegressor",
+    "DeepCodes",
     "Density",
     "Evidence",
     "Flip",
@@ -97,9 +98,11 @@ __all__ = [
     "HeldOut",
     "InterpolatedNeighbors",
     "Isotonic",
+    "LabelCodeNeighbors",
     "LabelIssues",
     "LabelMetricClassifier",
     "LabellingCurves",
+    "LinearCodes",
     "LinearDiscriminant",
     "LocalOutlierFactor",
     "MSplitNeighborsClassifier",
@@ -110,10 +113,6 @@ __all__ = [
     "NeighborGraph",
     "NeighborOutliers",
     "NeighborsClassifier",
-    "DeepCodes",
-    "LabelCodeNeighbors",
-    "LabelMetricClassifier",
-    "LinearCodes",
     "NeighborsPropensityClassifier",
     "NeighborsRegressor",
     "PriorMatcher",
@@ -133,12 +132,12 @@ __all__ = [
     "audit",
     "audit_neighbours",
     "benjamini_hochberg",
+    "best_threshold",
     "conformal_p_values",
     "copy_radius",
+    "decoded_votes",
     "disagreement",
     "duplicate_clusters",
-    "best_threshold",
-    "decoded_votes",
     "estimate_prior",
     "expected_calibration_error",
     "fit_isotonic",
@@ -170,8 +169,8 @@ __all__ = [
     "suggest",
     "target_issues",
     "tree_distances",
-    "weighting_vector",
     "vote_weights",
+    "weighting_vector",
 ]
 
 # Where each name lives, under likewise.learn: a member joins by one line here.
@@ -209,8 +208,11 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "health.shared": ("HeldOut",),
     "health.target_quality": ("TargetIssues", "target_issues"),
     "interpolated": ("InterpolatedNeighbors",),
+    "label_code_neighbors": ("LabelCodeNeighbors",),
+    "label_codes": ("DeepCodes", "LinearCodes", "decoded_votes"),
     "label_metric": ("frechet_labels", "mean_squares", "metric_temperature", "tree_distances"),
     "label_metric_classifier": ("LabelMetricClassifier",),
+    "label_votes": ("best_threshold", "vote_weights"),
     "m_split": ("MSplitNeighborsClassifier", "MSplitNeighborsRegressor"),
     "means.discriminant": ("LinearDiscriminant", "QuadraticDiscriminant"),
     "means.naive_bayes": ("GaussianNaiveBayes",),
@@ -218,11 +220,6 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "means.ranpac": ("RanPAC",),
     "neighbor_graph": ("NeighborGraph",),
     "neighbors_classifier": ("NeighborsClassifier",),
-    "label_code_neighbors": ("LabelCodeNeighbors",),
-    "label_codes": ("DeepCodes", "LinearCodes", "decoded_votes"),
-    "label_metric": ("frechet_labels", "mean_squares", "metric_temperature", "tree_distances"),
-    "label_metric_classifier": ("LabelMetricClassifier",),
-    "label_votes": ("best_threshold", "vote_weights"),
     "neighbors_propensity": ("NeighborsPropensityClassifier",),
     "neighbors_regressor": ("NeighborsRegressor",),
     "outliers.kth": ("NeighborOutliers", "neighbor_distance"),
