@@ -20,10 +20,11 @@ def run(setting: Setting) -> Outcome:
     from sklearn.naive_bayes import GaussianNB
     from sklearn.neighbors import NearestCentroid
 
-    rows, rounds = (500, 1) if setting.quick else (ROWS, ROUNDS)
+    quick = 300, 24, 10, 1
+    rows, width, classes, rounds = quick if setting.quick else (ROWS, WIDTH, CLASSES, ROUNDS)
     rng = np.random.default_rng(setting.random_state)
-    y = np.arange(rows) % CLASSES
-    X = rng.normal(size=(CLASSES, WIDTH))[y] + rng.normal(size=(rows, WIDTH))
+    y = np.arange(rows) % classes
+    X = rng.normal(size=(classes, width))[y] + rng.normal(size=(rows, width))
     X = (X / np.linalg.norm(X, axis=1, keepdims=True)).astype(np.float32)
     pairs: dict[str, tuple[Any, Any]] = {
         "NearestMean": (NearestMean(), NearestCentroid()),
@@ -38,7 +39,7 @@ def run(setting: Setting) -> Outcome:
         figures += compared(name, *pair, X, y, rounds)
         setting.progress.step(done, len(pairs), name)
     notes = (
-        f"{rows:,} rows of {WIDTH} numbers in float32, of length 1, in {CLASSES} classes; medians "
+        f"{rows:,} rows of {width} numbers in float32, of length 1, in {classes} classes; medians "
         f"of {rounds} rounds in turn. Ours are exact, so that order and batches leave the same "
         "bits; what is derived of the sums is computed at the first prediction, which is counted.",
         f"To forget {FEW} rows scikit-learn fits anew. NearestCentroid and the linear discriminant "
