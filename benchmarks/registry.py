@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from benchmarks import (
+    class_means,
     cold_start,
     convolutions,
     filtered_search,
@@ -10,9 +11,13 @@ from benchmarks import (
     index_families,
     ingest,
     kernel_ridge,
+    label_errors,
     lexical_search,
     memory,
+    neighbor_graph,
+    neighbors,
     ntk,
+    outliers,
     planner_regret,
     search_overhead,
     window_search,
@@ -35,5 +40,10 @@ BENCHMARKS: dict[str, Benchmark] = {
         kernel_ridge.BENCHMARK,
         ntk.BENCHMARK,
         convolutions.BENCHMARK,
+        neighbors.BENCHMARK,
+        outliers.BENCHMARK,
+        neighbor_graph.BENCHMARK,
+        class_means.BENCHMARK,
+        label_errors.BENCHMARK,
     )
 }

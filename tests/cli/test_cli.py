@@ -28,7 +28,7 @@ from likewise.metrics import METRICS
 ROOT = Path(__file__).parents[2]
 COMMANDS = """
     demo create import search get delete info recall check repair compact snapshot restore export
-    warm evaluate index-text
+    warm evaluate index-text predict audit outliers suggest
 """.split()  # noqa: SIM905
 
 
@@ -408,6 +408,79 @@ def test_a_search_that_is_cut_shows_probabilities_or_nothing(shell: Shell) -> No
     assert shell("search", "c", "--id", "7", "--cutoff", "0.9999") == ""
     assert "nothing is close enough" in shell.err
     assert "probability" not in shell.json("search", "c", "--id", "7")["hits"][0]
+
+
+# -- decisions ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def sides(shell: Shell) -> Shell:
+    """80 rows in two groups; each fifth has no side, row 12 a wrong one, row 13 lies far away."""
+    rng = np.random.default_rng(0)
+    lines = []
+    for i in range(80):
+        side = "left" if i % 2 else "right"
+        vector = rng.normal(size=4) + (8 if i % 2 else -8)
+        row: dict[str, Any] = {"id": i, "vector": (vector * (9 if i == 13 else 1)).tolist()}
+        row |= {} if i % 5 == 0 else {"side": "left" if i == 12 else side}
+        lines.append(json.dumps(row | {"size": float(i)}))
+    Path("sides.jsonl").write_text("\n".join(lines))
+    shell("create", "c", "--dim", 4, "--metric", "euclidean")
+    shell("import", "c", "sides.jsonl")
+    return shell
+
+
+def test_predict_says_who_voted(sides: Shell) -> None:
+    found = sides.json("predict", "c", "side", "--id", "7", "-k", 5)
+    assert found["value"] == "left"
+    assert len(found["evidence"]) == 5
+    assert abs(sum(part for _, part in found["probabilities"]) - 1) < 1e-9
+    assert found["flip"] is None  # all of the rows looked at are on this side
+    assert found["withstands"] == 10
+    lines = sides("predict", "c", "side", "--id", "7", "-k", 5).splitlines()
+    assert len(lines) == 5
+    assert sides.err.startswith("side: left (0.9")
+    number = sides.json("predict", "c", "size", "--id", "7", "-k", 3, "--weights", "distance")
+    assert number["probability"] is None
+    assert number["deviation"] > 0
+
+
+def test_predict_fills_in_what_is_missing(sides: Shell) -> None:
+    found = sides.json("predict", "c", "side")
+    assert [one["id"] for one in found] == list(range(0, 80, 5))
+    assert [one["value"] for one in found] == ["right", "left"] * 8
+    assert len(sides("predict", "c", "side", "--where", "id > 60").splitlines()) == 3
+    assert sides.err.endswith("3 rows without 'side'; nothing was written\n")
+
+
+def test_audit_outliers_and_suggestions(sides: Shell) -> None:
+    wrong = [one for one in sides.json("audit", "c", "side") if one["code"] == "wrong_label"]
+    assert [one["rows"] for one in wrong] == [[12]]
+    text = sides("audit", "c", "side", "--check", "wrong_label", "--examples", 1)
+    assert "row 12 is labelled 'left'" in text
+    assert sides.json("outliers", "c", "-k", 2)[0]["id"] == 13
+    assert sides("outliers", "c", "-k", 2, "--method", "lof").startswith("13\t")
+    rows = sides.json("suggest", "c", "side", "-n", 4)
+    assert len({row["id"] for row in rows} & set(range(0, 80, 5))) == 4
+    assert len(sides("suggest", "c", "side", "-n", 4, "--selection", "margin").splitlines()) == 4
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["predict", "c", "syde", "--id", "7"], "did you mean 'side'"),
+        (["predict", "c", "side", "--id", "7", "-k", "0"], "k must be a positive integer"),
+        (["predict", "c", "side", "a text", "--id", "7"], "predict expects one of a question"),
+        (["predict", "c", "side", "--id", "7", "--weights", "heavy"], "weights must be one of"),
+        (["audit", "c", "side", "--check", "wrong"], "no check 'wrong'; did you mean"),
+        (["outliers", "c", "--method", "far"], "method must be one of distance, lof"),
+        (["suggest", "c", "side", "-n", "99"], "n = 99 is more than the 16 rows"),
+        (["suggest", "c", "side", "--selection", "best"], "selection must be one of"),
+    ],
+)
+def test_errors_of_decisions(sides: Shell, words: list[str], says: str) -> None:
+    assert sides(*words, code=2) == ""
+    assert says in sides.err
 
 
 # -- words and judgements -----------------------------------------------------------

@@ -77,9 +77,13 @@ def test_the_temperature_that_was_put_in_comes_out():
     np.testing.assert_allclose(Temperature(3.0).predict(P), honest, atol=1e-12)
 
 
+@pytest.mark.parametrize("uneven", [False, True])
 @pytest.mark.parametrize("made", [bold(400)[1:], votes(400)], ids=["bold", "votes"])
-def test_the_loss_has_its_gradient_and_the_fit_its_minimum(made):
+def test_the_loss_has_its_gradient_and_the_fit_its_minimum(made, uneven):
     P, labels = made
+    prior = tuple(np.arange(1.0, P.shape[1] + 1) / np.arange(P.shape[1] + 1).sum())
+    prior = prior if uneven else None
+    scale = np.array(prior) * P.shape[1] if uneven else np.ones(P.shape[1])
     few = 2 if (P == 0).any() else 1
     n = len(P)
 
@@ -88,23 +92,23 @@ def test_the_loss_has_its_gradient_and_the_fit_its_minimum(made):
         floor = np.exp(at[1]) if few > 1 else 0.0
         total = 0.0
         for p, y in zip(P, labels, strict=True):
-            q = (p + floor) ** np.exp(at[0])
+            q = scale * ((p + floor * scale) / scale) ** np.exp(at[0])
             q = q / q.sum()
-            total += -np.log(q[y]) - np.log(q).mean() / n
+            total += -np.log(q[y]) - (scale * np.log(q)).mean() / n
         return total / (n + 1)
 
     for at in (np.array([0.3, -2.0])[:few], np.array([-1.0, -6.0])[:few]):
-        loss, gradient = _loss(at, P, labels)
+        loss, gradient = _loss(at, P, labels, prior)
         assert loss == pytest.approx(plain(at), rel=1e-12)
         for i in range(few):
             step = np.eye(few)[i] * 1e-5
             slope = (plain(at + step) - plain(at - step)) / 2e-5
             assert gradient[i] == pytest.approx(slope, rel=1e-5, abs=1e-8)
-    found = fit_temperature(P, labels)
-    best = _loss(np.log([1 / found.temperature, found.floor][:few]), P, labels)[0]
+    found = fit_temperature(P, labels, prior=prior)
+    best = _loss(np.log([1 / found.temperature, found.floor][:few]), P, labels, prior)[0]
     powers, floors = np.linspace(-3, 3, 31), np.linspace(-12, 1, 27)
     grid = [np.array([p, f])[:few] for p in powers for f in (floors if few > 1 else [0.0])]
-    assert best <= min(_loss(at, P, labels)[0] for at in grid) + 1e-9
+    assert best <= min(_loss(at, P, labels, prior)[0] for at in grid) + 1e-9
 
 
 def test_zeros_of_a_vote_become_possible_and_the_order_stays():
@@ -118,6 +122,22 @@ def test_zeros_of_a_vote_become_possible_and_the_order_stays():
     assert log_loss(Q, labels) < 1.2
     assert expected_calibration_error(Q, labels) < 0.03 < expected_calibration_error(P, labels)
     assert (Q.argmax(axis=1) == P.argmax(axis=1)).all()
+
+
+def test_votes_that_tell_nothing_become_the_prior():
+    rng = np.random.default_rng(0)
+    labels = rng.choice(3, 3_000, p=[0.7, 0.2, 0.1])
+    P = rng.multinomial(8, [0.7, 0.2, 0.1], 3_000) / 8
+    Q = fit_temperature(P, labels, prior=np.bincount(labels)).predict(P)
+    assert np.abs(Q - [0.7, 0.2, 0.1]).max() < 0.05
+    even = fit_temperature(P, labels).predict(P)
+    assert log_loss(Q, labels) < log_loss(even, labels) - 0.02
+    with pytest.raises(InvalidArgument, match="prior must be positive"):
+        fit_temperature(P, labels, prior=[1, 1, 0])
+    with pytest.raises(DimensionMismatch, match="there are 3 classes"):
+        fit_temperature(P, labels, prior=[1, 1])
+    with pytest.raises(DimensionMismatch, match="fitted to 3 classes"):
+        fit_temperature(P, labels, prior=[1, 1, 1]).predict([[0.5, 0.5]])
 
 
 def test_answers_without_an_error_do_not_make_errors_impossible():

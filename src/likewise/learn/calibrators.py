@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from likewise.errors import DimensionMismatch
+from likewise.errors import DimensionMismatch, InvalidArgument
 from likewise.learn.calibration import check_columns, check_probabilities
 
 Float64Array = npt.NDArray[np.float64]
@@ -27,18 +27,31 @@ class Calibrator(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Temperature:
-    """``q_c = (p_c + floor)^(1 / temperature) / sum_c' of the same``.
+    """``q_c = a_c^(1 / temperature) b_c^(1 - 1 / temperature) / sum_c' of the same``.
 
-    A temperature above 1 makes probabilities more modest, below 1 bolder. The order of the
-    classes stays. The floor is 0 unless some probabilities were 0, as those of a vote are.
+    With C classes, ``b_c = C prior_c`` and ``a_c = p_c + floor b_c``. A temperature above 1 makes
+    probabilities more modest, in the end the prior itself; below 1 bolder. With no prior, which is
+    that of classes alike, b_c = 1 and the order of the classes stays. The floor is 0 unless some
+    probabilities were 0, as those of a vote are.
     """
 
     temperature: float
     floor: float = 0.0
+    prior: tuple[float, ...] | None = None
 
     def predict(self, probabilities: Any) -> Float64Array:
         """(m, classes)."""
-        return np.exp(_tempered(check_probabilities(probabilities), 1 / self.temperature, self))
+        table = check_probabilities(probabilities)
+        if self.prior is not None and table.shape[1] != len(self.prior):
+            raise DimensionMismatch(
+                f"fitted to {len(self.prior)} classes; probabilities have {table.shape[1]}"
+            )
+        return np.exp(_tempered(table, 1 / self.temperature, self))
+
+    @property
+    def scale(self) -> Float64Array | float:
+        """The b_c."""
+        return 1.0 if self.prior is None else len(self.prior) * np.array(self.prior)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +85,24 @@ class Isotonic:
         return np.asarray((self.count * found + 1 / classes) / (self.count + 1))
 
 
-def fit_temperature(probabilities: Any, labels: Any, *, classes: Any = None) -> Temperature:
+def fit_temperature(
+    probabilities: Any, labels: Any, *, classes: Any = None, prior: Any = None
+) -> Temperature:
     """The temperature, and where there are zeros the floor, of the least log loss.
 
     To the n rows one is added whose class may be any, so that n answers without an error do not
-    make errors impossible: the loss is ``(sum_i -log q_i(y_i) + mean_ic -log q_i(c)) / (n + 1)``.
+    make errors impossible: the loss is ``(sum_i -log q_i(y_i) + mean_ic -log q_i(c)) / (n + 1)``,
+    that mean being weighted by the prior.
 
     Args:
         probabilities: (n, classes) of rows that the model has not seen: left out, or held out.
         labels, classes: as in `log_loss`.
+        prior: (classes,) positive, what probabilities tend to where they tell little, such as the
+            shares of the classes; None is all classes alike.
 
     Raises:
-        InvalidArgument: rows that are no probabilities, or labels without a column.
+        InvalidArgument: rows that are no probabilities, labels without a column, or a prior that
+            is not positive.
 
     Cost: some 30 evaluations of O(n classes), from two beginnings where there is a floor.
 
@@ -100,16 +119,18 @@ def fit_temperature(probabilities: Any, labels: Any, *, classes: Any = None) -> 
 
     table = check_probabilities(probabilities)
     places = check_columns(labels, len(table), table.shape[1], classes)
+    given = None if prior is None else _checked_prior(prior, table.shape[1])
     floors = [np.log(1e-4), np.log(0.1)] if (table <= 0).any() else []
     # Where there are no zeros the temperature is all: one number.
     begins = [np.array([0.0, floor]) for floor in floors] or [np.array([0.0])]
     bounds = BOUNDS[: len(begins[0])]
     runs = [
-        minimize(_loss, at, (table, places), method="L-BFGS-B", jac=True, bounds=bounds)
+        minimize(_loss, at, (table, places, given), method="L-BFGS-B", jac=True, bounds=bounds)
         for at in begins
     ]
     best = min(runs, key=lambda run: float(run.fun)).x
-    return Temperature(float(np.exp(-best[0])), float(np.exp(best[1])) if floors else 0.0)
+    floor = float(np.exp(best[1])) if floors else 0.0
+    return Temperature(float(np.exp(-best[0])), floor, given)
 
 
 def fit_isotonic(probabilities: Any, labels: Any, *, classes: Any = None) -> Isotonic:
@@ -148,23 +169,37 @@ CALIBRATIONS: dict[str, Callable[..., Calibrator]] = {
 def _tempered(table: Float64Array, power: float, at: Temperature) -> Float64Array:
     """Logarithms of the calibrated probabilities."""
     with np.errstate(divide="ignore"):  # a zero without a floor stays one
-        raised = power * np.log(table + at.floor)
+        raised = power * np.log(table + at.floor * at.scale) + (1 - power) * np.log(at.scale)
     raised -= raised.max(axis=1, keepdims=True)
     return np.asarray(raised - np.log(np.exp(raised).sum(axis=1, keepdims=True)))
 
 
-def _loss(at: Float64Array, table: Float64Array, places: IntArray) -> tuple[float, Float64Array]:
+def _loss(
+    at: Float64Array, table: Float64Array, places: IntArray, prior: tuple[float, ...] | None
+) -> tuple[float, Float64Array]:
     """The loss of `fit_temperature` at (log power, log floor), and its gradient."""
     power, floor = float(np.exp(at[0])), float(np.exp(at[1])) if len(at) > 1 else 0.0
     n, classes = table.shape
+    model = Temperature(1 / power, floor, prior)
     # What each class of each row weighs: the truth, and the added row's share.
-    weights = np.full(table.shape, 1 / (n * classes))
+    weights = np.broadcast_to(model.scale / (n * classes), table.shape).copy()
     weights[np.arange(n), places] += 1.0
     weights /= n + 1
-    logs = np.log(table + floor)
-    found = _tempered(table, power, Temperature(1 / power, floor))
+    logs = np.log(table + floor * model.scale) - np.log(model.scale)
+    found = _tempered(table, power, model)
     slopes = np.exp(found) * weights.sum(axis=1, keepdims=True) - weights
     gradient = [power * (slopes * logs).sum()]
     if len(at) > 1:
-        gradient.append(power * floor * (slopes / (table + floor)).sum())
+        gradient.append(
+            power * floor * (slopes * model.scale / (table + floor * model.scale)).sum()
+        )
     return float(-(weights * found).sum()), np.array(gradient)
+
+
+def _checked_prior(prior: Any, classes: int) -> tuple[float, ...]:
+    shares = np.asarray(prior, dtype=np.float64)
+    if shares.shape != (classes,):
+        raise DimensionMismatch(f"prior has shape {shares.shape}; there are {classes} classes")
+    if not np.isfinite(shares).all() or shares.min() <= 0:
+        raise InvalidArgument("prior must be positive for every class")
+    return tuple((shares / shares.sum()).tolist())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import typer
 
 from likewise.cli.options import Json
@@ -20,9 +22,17 @@ def warm(json_output: Json = False) -> None:
     They are kept in the folder that LIKEWISE_CACHE names, or else in this user's cache folder.
     """
     from likewise import index
+    from likewise.learn import _compiled as learners
 
     with Bar("compile search kernels", quiet=json_output) as bar:
         report = index.warm(progress=bar.steps)
+        more = learners.warm(progress=bar.steps)
+    report = replace(
+        report,
+        compiled=report.compiled + more.compiled,
+        seconds=round(report.seconds + more.seconds, 3),
+        problem=report.problem or more.problem,
+    )
     if json_output:
         show_json(report.to_dict())
         return

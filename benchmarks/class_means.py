@@ -1,0 +1,80 @@
+"""What exact running sums cost: classifiers by class means beside scikit-learn's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from benchmarks.protocol import Benchmark, Figure, Outcome, Setting
+from benchmarks.timing import interleaved, median
+from likewise.learn import GaussianNaiveBayes, LinearDiscriminant, NearestMean
+
+ROWS, WIDTH, CLASSES, FEW, ROUNDS = 15_000, 384, 150, 100, 3
+
+
+def run(setting: Setting) -> Outcome:
+    """Fit, learning a few rows more, and forgetting them where the other must fit anew."""
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+    from sklearn.naive_bayes import GaussianNB
+    from sklearn.neighbors import NearestCentroid
+
+    rows, rounds = (500, 1) if setting.quick else (ROWS, ROUNDS)
+    rng = np.random.default_rng(setting.random_state)
+    y = np.arange(rows) % CLASSES
+    X = rng.normal(size=(CLASSES, WIDTH))[y] + rng.normal(size=(rows, WIDTH))
+    X = (X / np.linalg.norm(X, axis=1, keepdims=True)).astype(np.float32)
+    pairs: dict[str, tuple[Any, Any]] = {
+        "NearestMean": (NearestMean(), NearestCentroid()),
+        "GaussianNaiveBayes": (GaussianNaiveBayes(), GaussianNB()),
+        "LinearDiscriminant": (
+            LinearDiscriminant(0.1),
+            LinearDiscriminantAnalysis("lsqr", shrinkage=0.1),
+        ),
+    }
+    figures: list[Figure] = []
+    for done, (name, pair) in enumerate(pairs.items(), 1):
+        figures += compared(name, *pair, X, y, rounds)
+        setting.progress.step(done, len(pairs), name)
+    notes = (
+        f"{rows:,} rows of {WIDTH} numbers in float32, of length 1, in {CLASSES} classes; medians "
+        f"of {rounds} rounds in turn. Ours are exact, so that order and batches leave the same "
+        "bits; what is derived of the sums is computed at the first prediction, which is counted.",
+        f"To forget {FEW} rows scikit-learn fits anew. NearestCentroid and the linear discriminant "
+        "have no partial_fit either, and are fitted anew for it.",
+    )
+    return Outcome(figures, notes=notes)
+
+
+def compared(name: str, ours: Any, theirs: Any, X: Any, y: Any, rounds: int) -> list[Figure]:
+    """Seconds of three deeds of one pair."""
+
+    def fit(model: Any) -> Any:
+        return model.fit(X, y).predict(X[:1])
+
+    def more(model: Any) -> Any:
+        if hasattr(model, "partial_fit"):
+            return model.partial_fit(X[:FEW], y[:FEW]).predict(X[:1])
+        return fit(model)
+
+    def less(_: int) -> Any:
+        return ours.forget(X[:FEW], y[:FEW]).predict(X[:1])
+
+    def both(_: int) -> None:
+        more(ours)
+        less(0)
+
+    deeds: dict[str, tuple[Callable[[int], object], Callable[[int], object]]] = {
+        "fit": (lambda _: fit(ours), lambda _: fit(theirs)),
+        f"learn {FEW} rows more and forget them": (both, lambda _: (more(theirs), fit(theirs))),
+    }
+    found = []
+    for what, (mine, others) in deeds.items():
+        seconds = interleaved({"ours": mine, "theirs": others}, rounds, warm=1)
+        pair = [median(seconds[who]) for who in ("ours", "theirs")]
+        found.append(Figure(f"{name}: {what}", pair[0], "s", "scikit-learn", pair[1]))
+    return found
+
+
+BENCHMARK = Benchmark("class_means", "What do exact running sums cost?", run)

@@ -1,0 +1,1 @@
+"""Classifiers from running sums: means, variances and covariances of classes, without rounding."""
