@@ -63,6 +63,8 @@ class NearestMean(ProbableClassifier):
         ['c']
     """
 
+    _summed_by = ("metric",)
+
     @suggest_arguments
     def __init__(
         self,

@@ -53,6 +53,7 @@ class RanPAC(SumsClassifier):
     """
 
     _products = "shared"
+    _summed_by = ("n_features", "random_state")
 
     @suggest_arguments
     def __init__(
