@@ -144,6 +144,16 @@ def test_numbers_are_regressed():
     assert audit(X[:50], (y[:50] > 100).astype(float)).task == "classification"
 
 
+def test_labels_that_are_nearly_all_different_say_so():
+    X, y = load_diabetes(return_X_y=True)
+    report = audit(X[:60], np.arange(60))
+    assert "nearly all different (60 classes of 60 rows)" in report.skipped["wrong_label"]
+    assert set(report.scores) == {"near_duplicate", "rare"}
+    Q = X[60:80]
+    numbers = audit(X[:60], y[:60] + 0.5, test=(Q, y[60:80].round()))
+    assert (numbers.task, numbers["leakage_other_label"]) == ("regression", [])
+
+
 def test_rows_without_labels():
     report = audit(DIGITS[:200])
     assert report.task == ""
@@ -325,6 +335,8 @@ def test_labels_of_every_kind():
         ([[1], [2], [3]], InvalidType, "one label a row; row 0 holds"),
         (np.eye(3), InvalidType, "one label a row"),
         ([1, 2], InvalidArgument, "y has 2 labels, X has 3 rows"),
+        ("abc", InvalidType, "y must be a label a row; got 'abc'"),
+        (5, InvalidType, "y must be a label a row; got 5"),
         ([None, None, np.nan], InvalidArgument, "y: no row has a label"),
         ([0.5, np.inf, None], InvalidArgument, "label of row 1 is infinite"),
     ],

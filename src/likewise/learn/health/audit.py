@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -114,7 +114,7 @@ def audit(
         labels = labels.taken(kept)
     held = fitted_index(index, rows[kept])
     lists = leave_one_out(held, wanted, recall=recall)
-    tested, test_left_out = _tested(test, held, wanted, task, recall)
+    tested, test_left_out = _tested(test, held, wanted, _task(labels) or task, recall)
     shared = Shared(
         lists.ids,
         lists.distances,
@@ -273,13 +273,13 @@ def _model(
     kept: npt.NDArray[np.bool_],
 ) -> Float64Array | None:
     """Probabilities that join the neighbours', if any."""
-    classes = labels if isinstance(labels, Classes) and len(labels.classes) > 1 else None
     if linear and probabilities is not None:
         raise InvalidArgument("give probabilities or linear=True, not both")
-    if classes is None:
+    classes = labels if isinstance(labels, Classes) else None
+    if classes is None or len(classes.classes) < 2 or classes.nearly_all_differ:
         if linear or probabilities is not None:
             word = "linear=True" if linear else "probabilities"
-            raise InvalidArgument(f"{word} needs labels of two classes at least")
+            raise InvalidArgument(f"{word} needs labels of two classes at least, of several rows")
         return None
     if probabilities is not None:
         return _given(probabilities, len(kept), len(classes.classes))[kept]
@@ -337,7 +337,7 @@ def _radius(radius: Any) -> float:
     return value
 
 
-def _task(labels: Classes | Numbers | None) -> str:
+def _task(labels: Classes | Numbers | None) -> Literal["", "classification", "regression"]:
     if labels is None:
         return ""
     return "classification" if isinstance(labels, Classes) else "regression"
