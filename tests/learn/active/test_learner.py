@@ -39,8 +39,8 @@ class Counts(BaseEstimator):
         return np.zeros(len(X))
 
 
-@given(st.lists(st.tuples(st.integers(1, 6), st.booleans()), max_size=8))
-@settings(max_examples=25, deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 9), st.booleans()), max_size=6))
+@settings(max_examples=12, deadline=None)
 def test_any_history_is_that_of_two_lists(history):
     learner, ids, labels = ActiveLearner(X, Ridge()), [], []
     for count, asked in history:
