@@ -144,7 +144,7 @@ def judged(lines: list[Line]) -> Outcome:
             "vectors of utterances. The paper's are of images, by networks that are not here.",
             "All is chosen within the rows given: the strength of the linear classifier by three "
             "folds, k and the temperature by leaving one out, the weight (0 and 1 among them) by "
-            "rows left out of both calibrated parts. The parts are shown calibrated.",
+            "rows left out of both calibrated parts. Parts and mix are shown calibrated.",
         ],
     )
 

@@ -8,8 +8,12 @@ from typing import Any, Literal
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from likewise.learn import CalibratedClassifier, expected_calibration_error, log_loss
-from likewise.learn._without import NeighborVote
+from likewise.learn import (
+    CalibratedClassifier,
+    NeighborsClassifier,
+    expected_calibration_error,
+    log_loss,
+)
 from replications._labelled import files, labelled
 from replications.protocol import Outcome, Paper, Replication, Setting, Table, Verdict
 
@@ -32,7 +36,7 @@ class Line:
 
 def run(setting: Setting) -> Outcome:
     sets = SETS[:2] if setting.quick else SETS
-    models = {"10 neighbours": NeighborVote(10), "1 neighbour": NeighborVote(1)}
+    models = {"10 neighbours": NeighborsClassifier(k=10), "1 neighbour": NeighborsClassifier(k=1)}
     if not setting.quick:
         models["linear"] = LogisticRegression(max_iter=300)
     lines = []

@@ -7,9 +7,14 @@ from sklearn.linear_model import LogisticRegression
 
 from likewise.errors import InvalidArgument, InvalidType, NotFitted
 from likewise.index import Exact
-from likewise.learn import CalibratedClassifier, expected_calibration_error, log_loss
+from likewise.learn import (
+    CalibratedClassifier,
+    NeighborsClassifier,
+    NeighborsRegressor,
+    expected_calibration_error,
+    log_loss,
+)
 from likewise.learn._left_out import class_folds, left_out, probabilities_for
-from likewise.learn._without import NeighborMean, NeighborVote
 from likewise.testing.estimator import EstimatorConformance
 
 
@@ -37,8 +42,8 @@ Q, truth = clouds(2_000, seed=1)
 @pytest.mark.parametrize("k", [1, 4, 100])
 def test_the_default_vote_and_mean_against_loops(k):
     few, numbers = X[:30], np.arange(30.0) ** 2
-    vote = NeighborVote(k, index=Exact("euclidean")).fit(few, y[:30])
-    mean = NeighborMean(k).fit(few, numbers)
+    vote = NeighborsClassifier(k=k, index=Exact("euclidean")).fit(few, y[:30])
+    mean = NeighborsRegressor(k=k).fit(few, numbers)
 
     def plain(query, kept):
         """Neighbours among the rows ``kept``."""
@@ -73,18 +78,22 @@ def test_the_default_vote_and_mean_against_loops(k):
 
 def test_without_each_needs_a_row_to_leave_out():
     with pytest.raises(InvalidArgument, match="two rows"):
-        NeighborMean(2).fit([[0.0]], [1.0]).without_each_means([[0.0]])
+        NeighborsRegressor(k=2).fit([[0.0]], [1.0]).without_each_means([[0.0]])
 
 
 @pytest.mark.parametrize("method", ["temperature", "isotonic"])
 @pytest.mark.parametrize(
     "estimator",
-    [None, NeighborVote(3, index=Exact("manhattan")), LogisticRegression(C=1e6)],
+    [None, NeighborsClassifier(k=3, index=Exact("manhattan")), LogisticRegression(C=1e6)],
     ids=["vote", "manhattan", "linear"],
 )
 def test_probabilities_are_better_after_it(estimator, method):
     model = CalibratedClassifier(estimator, method).fit(X, y)
-    raw = clone(NeighborVote() if estimator is None else estimator).fit(X, y).predict_proba(Q)
+    raw = (
+        clone(NeighborsClassifier(k=10) if estimator is None else estimator)
+        .fit(X, y)
+        .predict_proba(Q)
+    )
     found = model.predict_proba(Q)
     options = {"labels": truth, "classes": model.classes_}
     assert model.classes_.tolist() == ["blue", "green", "red"]
@@ -188,7 +197,7 @@ class Unsure(ClassifierMixin, BaseEstimator):
         (None, {}, ["a"] * len(X), InvalidArgument, "only one class, 'a'"),
         (None, {}, [None, *y[1:]], InvalidArgument, "row 0 is missing"),
         (None, {}, [3, *y[1:]], InvalidType, "labels of one kind"),
-        (NeighborVote(0), {}, y, InvalidArgument, "k must be a positive integer"),
+        (NeighborsClassifier(k=0), {}, y, InvalidArgument, "k must be a positive integer"),
     ],
     ids=str,
 )

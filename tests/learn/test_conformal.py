@@ -8,8 +8,12 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from likewise.errors import InvalidArgument, InvalidType, NotFitted
 from likewise.index import Exact
-from likewise.learn import ConformalClassifier, ConformalRegressor
-from likewise.learn._without import NeighborMean, NeighborVote
+from likewise.learn import (
+    ConformalClassifier,
+    ConformalRegressor,
+    NeighborsClassifier,
+    NeighborsRegressor,
+)
 from likewise.learn.conformal import (
     aps_scores,
     lac_scores,
@@ -69,7 +73,10 @@ def test_p_values_against_a_model_without_each_row(score, function, k, condition
     (X, y), (Q, _) = clouds(50, 0), clouds(6, 1)
     X, Q = X.round(), Q.round()  # copies and equal distances
     model = ConformalClassifier(
-        NeighborVote(k), nonconformity=score, class_conditional=conditional, randomised=True
+        NeighborsClassifier(k=k),
+        nonconformity=score,
+        class_conditional=conditional,
+        randomised=True,
     ).fit(X, y)
     assert model.method_ == "jackknife+"
     u = 1 - np.random.default_rng(0).random((6, 1))
@@ -92,7 +99,7 @@ def test_p_values_against_a_model_without_each_row(score, function, k, condition
 def test_intervals_against_a_model_without_each_row(normalised, k, coverage):
     (X, y), (Q, _) = waves(40, 0), waves(5, 1)
     X, y, Q = ((8 * v).round() / 8 for v in (X, y, Q))  # with equal distances
-    model = ConformalRegressor(NeighborMean(k), normalised=normalised).fit(X, y)
+    model = ConformalRegressor(NeighborsRegressor(k=k), normalised=normalised).fit(X, y)
     assert model.method_ == "jackknife+"
 
     def without(q, i):
@@ -153,7 +160,7 @@ def test_coverage_of_sets(score, method):
         (X, y), (Q, truth) = clouds(200, seed), clouds(300, 100 + seed)
         for randomised, into in ((True, exact), (False, least)):
             model = ConformalClassifier(
-                NeighborVote(10), nonconformity=score, method=method, randomised=randomised
+                NeighborsClassifier(k=10), nonconformity=score, method=method, randomised=randomised
             ).fit(X, y)
             inside = model.p_values(Q) > 0.1
             into.append(inside[np.arange(300), np.searchsorted(model.classes_, truth)].mean())
@@ -225,7 +232,7 @@ def test_numbers_that_are_all_the_same():
 def test_any_metric_and_a_split_that_misses_a_class():
     (X, y), (Q, _) = clouds(60, 0), clouds(5, 1)
     y = np.where(np.arange(60) == 7, "d", y)
-    far = ConformalClassifier(NeighborVote(5, index=Exact("manhattan"))).fit(X, y)
+    far = ConformalClassifier(NeighborsClassifier(k=5, index=Exact("manhattan"))).fit(X, y)
     assert far.p_values(Q).shape == (5, 4)
     split = ConformalClassifier(method="split", random_state=0)
     missed = [clone(split).set_params(random_state=s).fit(X, y) for s in range(12)]

@@ -7,7 +7,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from likewise.errors import InvalidArgument, InvalidType
 from likewise.index import Exact
-from likewise.learn import InterpolatedNeighbors, log_loss
+from likewise.learn import InterpolatedNeighbors, expected_calibration_error, log_loss
 from likewise.learn._left_out import class_folds, left_out
 from likewise.learn.calibrators import fit_temperature
 from likewise.learn.interpolated import (
@@ -49,6 +49,16 @@ def votes(rows, labels, q, k, temperature, gone=None):
     return np.array([weights[labels[near] == c].sum() / weights.sum() for c in "abc"])
 
 
+def crossed(near, linear, places, rng):
+    """Each half of the rows calibrated by the other."""
+    kept = np.empty_like(near), np.empty_like(linear)
+    for part in class_folds(places, 2, rng):
+        rest = np.setdiff1d(np.arange(len(places)), part)
+        for into, raw in zip(kept, (near, linear), strict=True):
+            into[part] = fit_temperature(raw[rest], places[rest]).predict(raw[part])
+    return kept
+
+
 @pytest.mark.parametrize(("k", "temperature"), [(1, 1.0), (7, 0.5), (7, np.inf)])
 @pytest.mark.parametrize("weight", [0, 0.3, 1])
 def test_the_formula(k, temperature, weight):
@@ -59,11 +69,16 @@ def test_the_formula(k, temperature, weight):
     asked = np.array([votes(X, y, q, k, temperature) for q in Q[:20]])
     places = np.searchsorted(model.classes_, y)
     head = LogisticRegression(max_iter=1_000)
-    fitted, found = left_out(head, X, places, model.classes_, folds=5, rng=np.random.default_rng(0))
+    rng = np.random.default_rng(0)
+    fitted, found = left_out(head, X, places, model.classes_, folds=5, rng=rng)
     linear = fit_temperature(found, places)
     expected = weight * near.predict(asked) + (1 - weight) * linear.predict(
         fitted.predict_proba(Q[:20])
     )
+    if 0 < weight < 1:  # the mix is calibrated once more, by rows that calibrated no part of it
+        kept = crossed(own, found, places, rng)
+        whole = fit_temperature(weight * kept[0] + (1 - weight) * kept[1], places)
+        expected = whole.predict(expected)
     np.testing.assert_allclose(model.predict_proba(Q[:20]), expected, atol=1e-5)
 
 
@@ -117,12 +132,8 @@ def test_what_is_chosen_is_chosen_left_out():
     head = LogisticRegression(max_iter=1_000)
     linear = left_out(head, X, places, model.classes_, folds=5, rng=rng).probabilities
     near = np.array([votes(X, y, X[i], best.k, best.temperature, gone=i) for i in range(150)])
-    kept = {"near": np.empty((150, 3)), "linear": np.empty((150, 3))}
-    for part in class_folds(places, 2, rng):
-        rest = np.setdiff1d(np.arange(150), part)
-        for name, raw in (("near", near), ("linear", linear)):
-            kept[name][part] = fit_temperature(raw[rest], places[rest]).predict(raw[part])
-    assert model.weight_ == mixing_weight(kept["near"], kept["linear"], places)
+    kept = crossed(near, linear, places, rng)
+    assert model.weight_ == mixing_weight(*kept, places)
 
 
 def test_the_mix_is_no_worse_than_its_parts():
@@ -136,6 +147,18 @@ def test_the_mix_is_no_worse_than_its_parts():
     }
     assert losses[None] < min(losses[0], losses[1]) + 0.01
     assert losses[None] < losses[0] - 0.05
+
+
+def test_a_mix_of_two_that_know_different_things_is_made_bolder():
+    model = InterpolatedNeighbors(weight=0.5).fit(X, y)
+    assert model.mix_calibrator_.temperature < 1
+    mild = 0.5 * sum(
+        InterpolatedNeighbors(weight=weight).fit(X, y).predict_proba(Q) for weight in (0, 1)
+    )
+    found = model.predict_proba(Q)
+    for measure in (expected_calibration_error, log_loss):
+        ours, theirs = (measure(P, truth, classes=list("abc")) for P in (found, mild))
+        assert ours < theirs
 
 
 def test_a_line_alone_where_neighbours_know_nothing():

@@ -24,10 +24,12 @@ def chosen_method(estimator: Any, model: Any, *asked: str) -> str:
     if method not in ("auto", "jackknife+", "split"):
         raise InvalidArgument(f"method must be auto, jackknife+ or split; got {method!r:.60}")
     able = all(hasattr(model, name) for name in asked)
+    if able and getattr(model, "k", 1) is None:
+        able = False  # all rows are neighbours: without each of them would take n^2 a query
     if method == "jackknife+" and not able:
         raise InvalidArgument(
             f"method='jackknife+' would fit {type(model).__name__} once a row; only neighbours "
-            "can leave a row out without it: use method='split'"
+            "(some, not all rows) can leave one out without it: use method='split'"
         )
     if method == "auto":
         method = "jackknife+" if able else "split"
@@ -52,5 +54,5 @@ def split_of(estimator: Any, count: int) -> tuple[IntArray, IntArray]:
 
 def block_of(count: int, model: Any) -> list[slice]:
     """The queries in blocks, so that answers without each neighbour fit in memory."""
-    size = max(1, BLOCK * 100 // max(100, getattr(model, "k", 1) ** 2))
+    size = max(1, BLOCK * 100 // max(100, (getattr(model, "k_", None) or 1) ** 2))
     return [slice(start, start + size) for start in range(0, count, size)]

@@ -10,10 +10,12 @@ from sklearn.base import clone
 
 from likewise._arguments import check_count
 from likewise.errors import InvalidArgument, InvalidType
-from likewise.learn._without import NeighborVote
+from likewise.learn.neighbors_classifier import NeighborsClassifier
 
 Float64Array = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
+#: Neighbours that vote where no classifier is given.
+USUAL_K = 10
 #: Folds for a classifier that cannot leave out one row at a time, where none are asked for.
 FOLDS = 5
 
@@ -32,7 +34,7 @@ class LeftOut(NamedTuple):
 def classifier_or_vote(estimator: Any) -> Any:
     """A copy of ``estimator``, unfitted; the neighbours' vote where it is None."""
     if estimator is None:
-        return NeighborVote()
+        return NeighborsClassifier(k=USUAL_K)
     if isinstance(estimator, type) or not hasattr(estimator, "predict_proba"):
         raise InvalidType(
             f"estimator must be a classifier with predict_proba; got {estimator!r:.60}"

@@ -1,136 +1,72 @@
-"""What a query's answer would be were one of its neighbours not among the rows.
+"""What an answer would be were a row not there: of every row, and of a query's neighbours.
 
-Only for the rows among its k neighbours is it another one: then the next one comes in. So one
-search for k + 1 tells the answers of all the n models that were fitted without one row.
+A query's answer changes only with the rows among its k neighbours: then the next one comes in. So
+one search for k + 1 tells the answers of all the n models that were fitted without one row.
 """
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, NamedTuple
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
-from likewise._arguments import check_k, suggest_arguments
 from likewise.errors import InvalidArgument
-from likewise.index import Index
-from likewise.learn._checks import check_labels, check_learnt, check_rows
-from likewise.learn._numbers import check_numbers
-from likewise.learn._searching import (
-    Float64Array,
-    IntArray,
-    Lists,
-    fitted_index,
-    leave_one_out,
-    nearest,
-)
-from likewise.learn._votes import shares
-
-#: Means and deviations.
-Means = tuple[Float64Array, Float64Array]
+from likewise.learn._checks import Float64Array, IntArray, check_learnt
+from likewise.learn._neighbor_estimator import NeighborEstimator
+from likewise.learn._searching import Lists, leave_one_out, live_positions, nearest, rows_at
+from likewise.learn.weighting import weigh
 
 
-def without_each(lists: Lists, k: int) -> Lists:
-    """(m, j, w - 1) the lists of w neighbours with the first, second, ... j-th left out.
+class Weighed(NamedTuple):
+    """Lists of neighbours and their weights, both (..., k)."""
 
-    Args:
-        lists: (m, w) with w = k + 1, or all rows where there are not more than k.
-        k: how many of the list are neighbours; j = min(k, w).
+    ids: IntArray
+    weights: Float64Array
 
-    Cost: m k^2 numbers.
+
+def kept_places(width: int, k: int) -> IntArray:
+    """(min(k, width), width - 1) the places of a list without its first, second, ... one.
+
+    Example:
+        >>> kept_places(3, 2).tolist()
+        [[1, 2], [0, 2]]
     """
-    width = lists.ids.shape[1]
     others = np.arange(width - 1)
-    kept = others + (others >= np.arange(min(k, width))[:, None])
-    return Lists(lists.ids[:, kept], lists.distances[:, kept])
+    return others + (others >= np.arange(min(k, width))[:, None])
 
 
-class _Nearby(BaseEstimator):  # type: ignore[misc]
-    """The k nearest rows, uniformly: what is taken where no estimator is given."""
+def each_left_out(model: NeighborEstimator) -> Weighed:
+    """The neighbours of each row of ``model``, itself left out: (rows, k).
 
-    @suggest_arguments
-    def __init__(
-        self, k: int = 10, *, index: Index | None = None, recall: float | None = None
-    ) -> None:
-        self.k = k
-        self.index = index
-        self.recall = recall
-
-    def _fit(self, rows: Float64Array) -> None:
-        check_k(self.k)
-        self.index_ = fitted_index(self.index, rows)
-
-    def _nearest(self, X: Any, more: int = 0) -> Lists:
-        check_learnt(self, "index_")
-        rows = check_rows(self, X, reset=False)
-        return nearest(self.index_, rows, check_k(self.k) + more, recall=self.recall)
-
-    def _left_out(self) -> Lists:
-        check_learnt(self, "index_")
-        return leave_one_out(self.index_, check_k(self.k), recall=self.recall)
-
-    def _with_and_without(self, X: Any) -> tuple[IntArray, Lists]:
-        """(m, j) the neighbours, and the lists (m, j, ...) without each: from one search."""
-        if len(self.index_) < 2:
-            raise InvalidArgument("leaving one row out needs two rows at least; n_samples = 1")
-        lists = self._nearest(X, more=1)
-        fewer = without_each(lists, self.k)
-        return lists.ids[:, : fewer.ids.shape[1]], fewer
+    Cost: one search of all rows.
+    """
+    check_learnt(model, "index_")
+    lists = leave_one_out(model.index_, model._k_now(), recall=model.recall)
+    rows = rows_at(model.index_, live_positions(model.index_))
+    return Weighed(lists.ids, _weighed(model, model._measures(rows, lists)))
 
 
-class NeighborVote(ClassifierMixin, _Nearby):  # type: ignore[misc]
-    """The share of each class among the k nearest rows."""
+def with_and_without(model: NeighborEstimator, X: Any) -> tuple[Weighed, Weighed]:
+    """The neighbours (m, k) of queries, and (m, k, k) were each of them not there.
 
-    def fit(self, X: Any, y: Any) -> Self:
-        rows = check_rows(self, X, reset=True)
-        self.classes_, self._places = check_labels(y, len(rows))
-        self._fit(rows)
-        return self
+    With no more rows than k the latter are a row shorter.
 
-    def _votes(self, ids: IntArray) -> Float64Array:
-        return shares(self._places[ids], len(self.classes_))
-
-    def predict_proba(self, X: Any) -> Float64Array:
-        """(m, classes)."""
-        return self._votes(self._nearest(X).ids)
-
-    def predict(self, X: Any) -> Any:
-        likeliest = np.argmax(self.predict_proba(X), axis=1)
-        return self.classes_[likeliest]
-
-    def leave_one_out_proba(self) -> Float64Array:
-        """(n, classes) of the fitted rows, each by the others."""
-        return self._votes(self._left_out().ids)
-
-    def without_each_proba(self, X: Any) -> tuple[Float64Array, IntArray, Float64Array]:
-        """(m, classes), the (m, j) neighbours, and (m, j, classes) were each not there."""
-        ids, fewer = self._with_and_without(X)
-        return self._votes(ids), ids, self._votes(fewer.ids)
+    Cost: one search, and m k^2 numbers.
+    """
+    check_learnt(model, "index_")
+    queries = model._rows(X, reset=False)
+    if len(model.index_) < 2:
+        raise InvalidArgument("leaving a row out needs two rows at least; n_samples = 1")
+    k = model._k_now()
+    lists = nearest(model.index_, queries, k + 1, recall=model.recall)
+    measures = model._measures(queries, lists)
+    kept = kept_places(lists.ids.shape[1], k)
+    whole = Lists(lists.ids[:, :k], measures[:, :k])
+    return (
+        Weighed(whole.ids, _weighed(model, whole.distances)),
+        Weighed(lists.ids[:, kept], _weighed(model, measures[:, kept])),
+    )
 
 
-class NeighborMean(RegressorMixin, _Nearby):  # type: ignore[misc]
-    """The mean and the deviation of the k nearest rows' numbers."""
-
-    def fit(self, X: Any, y: Any) -> Self:
-        rows = check_rows(self, X, reset=True)
-        self._targets = check_numbers(y, len(rows))
-        self._fit(rows)
-        return self
-
-    def _means(self, ids: IntArray) -> Means:
-        heard = self._targets[ids]
-        return np.asarray(heard.mean(axis=-1)), np.asarray(heard.std(axis=-1))
-
-    def predict(self, X: Any, return_std: bool = False) -> Any:
-        """(m,), and with ``return_std`` the deviation among the neighbours."""
-        means, deviations = self._means(self._nearest(X).ids)
-        return (means, deviations) if return_std else means
-
-    def leave_one_out_means(self) -> Means:
-        """(n,) means and deviations of the fitted rows, each by the others."""
-        return self._means(self._left_out().ids)
-
-    def without_each_means(self, X: Any) -> tuple[Means, IntArray, Means]:
-        """Means and deviations (m,), the (m, j) neighbours, and (m, j) were each not there."""
-        ids, fewer = self._with_and_without(X)
-        return self._means(ids), ids, self._means(fewer.ids)
+def _weighed(model: NeighborEstimator, measures: Float64Array) -> Float64Array:
+    return weigh(measures, model.weights_, model.temperature_ or 1.0)

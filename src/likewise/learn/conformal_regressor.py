@@ -12,9 +12,10 @@ from likewise._arguments import suggest_arguments
 from likewise.errors import InvalidType
 from likewise.learn._checks import check_learnt, check_rows
 from likewise.learn._conforming import Method, block_of, chosen_method, split_of
+from likewise.learn._left_out import USUAL_K
 from likewise.learn._numbers import check_numbers, check_share
-from likewise.learn._without import NeighborMean
 from likewise.learn.conformal import check_enough, left_out_upper, split_bound, upper_rank
+from likewise.learn.neighbors_regressor import NeighborsRegressor
 
 Float64Array = npt.NDArray[np.float64]
 #: The share of the deviation of y that is added to every spread, which may be 0.
@@ -171,7 +172,7 @@ class ConformalRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 def regressor_or_mean(estimator: Any) -> Any:
     """A copy of ``estimator``, unfitted; the neighbours' mean where it is None."""
     if estimator is None:
-        return NeighborMean()
+        return NeighborsRegressor(k=USUAL_K)
     if isinstance(estimator, type) or not hasattr(estimator, "predict"):
         raise InvalidType(f"estimator must be a regressor; got {estimator!r:.60}")
     return clone(estimator)

@@ -15,7 +15,7 @@ from likewise.index import Index
 from likewise.learn._checks import check_labels, check_learnt, check_rows
 from likewise.learn._numbers import check_generator, check_numbers
 from likewise.learn._searching import fitted_index, nearest
-from likewise.learn._votes import shares
+from likewise.learn.voting import shares
 
 Float64Array = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -183,7 +183,7 @@ class MSplitNeighborsClassifier(ClassifierMixin, _MSplit):  # type: ignore[misc]
     def predict_proba(self, X: Any) -> Float64Array:
         """(m, classes) the share of votes of each class."""
         voters = self.voters(X)
-        return shares(self._places[voters], len(self.classes_))
+        return shares(self._places[voters], np.ones(voters.shape), len(self.classes_))
 
     def predict(self, X: Any) -> Any:
         """(m,) the labels with most votes; equal ones go to the smaller label."""

@@ -15,6 +15,7 @@ from likewise.learn import choosing
 from likewise.learn._checks import Float64Array, IntArray, check_labels
 from likewise.learn._labels import LabelMemory, check_kinds
 from likewise.learn._neighbor_estimator import Found, NeighborEstimator
+from likewise.learn._without import Weighed, each_left_out, with_and_without
 from likewise.learn.evidence import Answer, answer_label
 from likewise.learn.voting import shares
 
@@ -184,6 +185,25 @@ class NeighborsClassifier(ClassifierMixin, NeighborEstimator):  # type: ignore[m
         """
         probabilities = self.predict_proba(X)
         return LabelsAndShares(self.classes_[np.argmax(probabilities, axis=1)], probabilities)
+
+    def leave_one_out_proba(self) -> Float64Array:
+        """(rows, classes) of the rows there are, each by the others. Cost: one search of them."""
+        return self._counted(each_left_out(self))
+
+    def without_each_proba(self, X: Any) -> tuple[Float64Array, IntArray, Float64Array]:
+        """What `predict_proba` gives, and what it would give were a neighbour not there.
+
+        Returns:
+            (m, classes) probabilities, (m, k) ids of the neighbours, and (m, k, classes)
+            probabilities without each of them. Rows that are no neighbours change nothing.
+
+        Cost: one search, and m k (k + classes) numbers.
+        """
+        whole, fewer = with_and_without(self, X)
+        return self._counted(whole), whole.ids, self._counted(fewer)
+
+    def _counted(self, found: Weighed) -> Float64Array:
+        return shares(self._memory.codes[found.ids], found.weights, len(self.classes_))
 
     def _shares(self, X: Any) -> Iterator[Float64Array]:
         """Probabilities, block by block of the rows."""

@@ -15,6 +15,7 @@ from likewise.learn import choosing
 from likewise.learn._checks import Float64Array, IntArray
 from likewise.learn._neighbor_estimator import Found, NeighborEstimator
 from likewise.learn._targets import check_targets
+from likewise.learn._without import Weighed, each_left_out, with_and_without
 from likewise.learn.evidence import Answer, answer_number
 from likewise.learn.voting import averages
 
@@ -96,15 +97,48 @@ class NeighborsRegressor(MultiOutputMixin, RegressorMixin, NeighborEstimator):  
         self._changed()
         return len(gone)
 
-    def predict(self, X: Any) -> Float64Array:
-        """(m,) or (m, outputs) numbers of the rows ``X`` (m, dim)."""
+    def predict(self, X: Any, return_std: bool = False) -> Any:
+        """(m,) or (m, outputs) numbers of the rows ``X`` (m, dim).
+
+        With ``return_std`` they are followed by the deviation of the neighbours' numbers from
+        them: ``sqrt(sum_i w_i (y_i - mean)^2 / sum_i w_i)``.
+        """
         outputs = self._targets.shape[1] if hasattr(self, "_targets") else 1
         found = [
-            averages(self._targets[part.ids], part.weights)
+            self._averaged(Weighed(part.ids, part.weights), deviations=return_std)
             for part in self._neighbors(X, numbers_each=outputs * self._k_now())
         ]
-        means = np.concatenate(found)
-        return means[:, 0] if self._single else means
+        parts = [np.concatenate(column) for column in zip(*found, strict=True)]
+        return tuple(parts) if return_std else parts[0]
+
+    def leave_one_out_means(self) -> tuple[Float64Array, ...]:
+        """Means and deviations, as of `predict`, of the rows there are, each by the others.
+
+        Cost: one search of them.
+        """
+        return self._averaged(each_left_out(self))
+
+    def without_each_means(
+        self, X: Any
+    ) -> tuple[tuple[Float64Array, ...], IntArray, tuple[Float64Array, ...]]:
+        """What `predict` gives, and what it would give were a neighbour not there.
+
+        Returns:
+            Means and deviations (m,), (m, k) ids of the neighbours, and (m, k) means and
+            deviations without each of them; one axis more where there are several outputs.
+
+        Cost: one search, and m k^2 numbers.
+        """
+        whole, fewer = with_and_without(self, X)
+        return self._averaged(whole), whole.ids, self._averaged(fewer)
+
+    def _averaged(self, found: Weighed, *, deviations: bool = True) -> tuple[Float64Array, ...]:
+        heard = self._targets[found.ids]
+        means = averages(heard, found.weights)
+        parts = [means]
+        if deviations:
+            parts.append(np.sqrt(averages((heard - means[..., None, :]) ** 2, found.weights)))
+        return tuple(part[..., 0] if self._single else part for part in parts)
 
     def explain(self, X: Any) -> list[Answer]:
         """Each answer with its neighbours, their weights, and what each adds to the mean.

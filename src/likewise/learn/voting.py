@@ -13,11 +13,11 @@ def shares(codes: Any, weights: Any, classes: int) -> Float64Array:
     """The part of a list's weight that each class has: ``sum_i w_i [y_i = c] / sum_i w_i``.
 
     Args:
-        codes: (n, k) the class of each neighbour, from 0. weights: (n, k), of positive sums.
+        codes: (..., k) the class of each neighbour, from 0. weights: (..., k), of positive sums.
         classes: how many there are.
 
     Returns:
-        (n, classes), each row of sum 1. `numpy.argmax` of a row is the answer: ties go to the
+        (..., classes), each line of sum 1. `numpy.argmax` of a line is the answer: ties go to the
         smaller class.
 
     Cost: O(n (k + classes)).
@@ -27,20 +27,21 @@ def shares(codes: Any, weights: Any, classes: int) -> Float64Array:
         [[0.571, 0.429, 0.0]]
     """
     codes, weights = np.asarray(codes), np.asarray(weights, dtype=np.float64)
-    cells = codes + classes * np.arange(len(codes))[:, None]
-    sums = np.bincount(cells.ravel(), weights.ravel(), minlength=len(codes) * classes)
-    totals = sums.reshape(len(codes), classes)
-    return np.asarray(totals / totals.sum(axis=1, keepdims=True))
+    lead, count = codes.shape[:-1], int(np.prod(codes.shape[:-1]))
+    cells = codes.reshape(count, -1) + classes * np.arange(count)[:, None]
+    sums = np.bincount(cells.ravel(), weights.ravel(), minlength=count * classes)
+    totals = sums.reshape(*lead, classes)
+    return np.asarray(totals / totals.sum(axis=-1, keepdims=True))
 
 
 def averages(targets: Any, weights: Any) -> Float64Array:
     """``sum_i w_i y_i / sum_i w_i`` of each list.
 
     Args:
-        targets: (n, k, outputs) the numbers of each neighbour. weights: (n, k).
+        targets: (..., k, outputs) the numbers of each neighbour. weights: (..., k).
 
     Returns:
-        (n, outputs).
+        (..., outputs).
 
     Cost: O(n k outputs).
 
@@ -49,8 +50,9 @@ def averages(targets: Any, weights: Any) -> Float64Array:
         [[2.0]]
     """
     parts = np.asarray(weights, dtype=np.float64)
-    parts = parts / parts.sum(axis=1, keepdims=True)
-    means: Float64Array = np.einsum("nk,nko->no", parts, np.asarray(targets, dtype=np.float64))
+    parts = parts / parts.sum(axis=-1, keepdims=True)
+    values = np.asarray(targets, dtype=np.float64)
+    means: Float64Array = np.einsum("...k,...ko->...o", parts, values)
     return means
 
 
