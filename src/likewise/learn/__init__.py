@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     )
     from likewise.learn.label_metric_classifier import LabelMetricClassifier
     from likewise.learn.label_votes import best_threshold, vote_weights
-    from likewise.learn.m_split import MSplitNeighborsClassifier, MSplitNeighborsRegressor
+    from likewise.learn.m_split import MSplitNeighbors, MSplitNeighborsRegressor
     from likewise.learn.means.discriminant import LinearDiscriminant, QuadraticDiscriminant
     from likewise.learn.means.naive_bayes import GaussianNaiveBayes
     from likewise.learn.means.nearest_mean import NearestMean
@@ -105,7 +105,7 @@ __all__ = [
     "LinearCodes",
     "LinearDiscriminant",
     "LocalOutlierFactor",
-    "MSplitNeighborsClassifier",
+    "MSplitNeighbors",
     "MSplitNeighborsRegressor",
     "MagnitudeOutliers",
     "MahalanobisOutliers",
@@ -213,7 +213,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "label_metric": ("frechet_labels", "mean_squares", "metric_temperature", "tree_distances"),
     "label_metric_classifier": ("LabelMetricClassifier",),
     "label_votes": ("best_threshold", "vote_weights"),
-    "m_split": ("MSplitNeighborsClassifier", "MSplitNeighborsRegressor"),
+    "m_split": ("MSplitNeighbors", "MSplitNeighborsRegressor"),
     "means.discriminant": ("LinearDiscriminant", "QuadraticDiscriminant"),
     "means.naive_bayes": ("GaussianNaiveBayes",),
     "means.nearest_mean": ("NearestMean",),
