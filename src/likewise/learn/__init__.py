@@ -23,14 +23,12 @@ if TYPE_CHECKING:
     from likewise.learn.health.rarity import Rarity, ambiguity, rarity
     from likewise.learn.health.separability import Separability, separability
     from likewise.learn.health.shapley import ShapleyValues, knn_shapley, neighbour_shapley
-    from likewise.learn.health.shared import HeldOut
     from likewise.learn.health.target_quality import TargetIssues, target_issues
 
 
 __all__ = [
     "AuditReport",
     "HealthFinding",
-    "HeldOut",
     "LabelIssues",
     "Rarity",
     "Separability",
@@ -69,7 +67,6 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "health.rarity": ("Rarity", "ambiguity", "rarity"),
     "health.separability": ("Separability", "separability"),
     "health.shapley": ("ShapleyValues", "knn_shapley", "neighbour_shapley"),
-    "health.shared": ("HeldOut",),
     "health.target_quality": ("TargetIssues", "target_issues"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
