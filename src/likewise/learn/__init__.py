@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from likewise.learn.health.rarity import Rarity, ambiguity, rarity
     from likewise.learn.health.separability import Separability, separability
     from likewise.learn.health.shapley import ShapleyValues, knn_shapley, neighbour_shapley
-    from likewise.learn.health.shared import HeldOut
     from likewise.learn.health.target_quality import TargetIssues, target_issues
     from likewise.learn.interpolated import InterpolatedNeighbors
     from likewise.learn.label_code_neighbors import LabelCodeNeighbors
@@ -205,7 +204,6 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "health.rarity": ("Rarity", "ambiguity", "rarity"),
     "health.separability": ("Separability", "separability"),
     "health.shapley": ("ShapleyValues", "knn_shapley", "neighbour_shapley"),
-    "health.shared": ("HeldOut",),
     "health.target_quality": ("TargetIssues", "target_issues"),
     "interpolated": ("InterpolatedNeighbors",),
     "label_code_neighbors": ("LabelCodeNeighbors",),

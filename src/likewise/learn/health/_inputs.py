@@ -35,8 +35,8 @@ def usable(rows: Float64Array, unit: bool) -> npt.NDArray[np.bool_]:
     return np.asarray(kept)
 
 
-def read_lists(ids: Any, distances: Any) -> Lists:
-    """(rows, k) lists that hold no row itself, nearest first."""
+def read_lists(ids: Any, distances: Any, among: int | None = None) -> Lists:
+    """(rows, k) lists, nearest first, of other rows; or, with ``among``, of so many rows."""
     places, away = np.asarray(ids), np.asarray(distances, dtype=np.float64)
     if places.ndim != 2 or places.shape != away.shape or not places.size:
         raise DimensionMismatch(
@@ -45,11 +45,12 @@ def read_lists(ids: Any, distances: Any) -> Lists:
         )
     if places.dtype.kind not in "iu":
         raise InvalidType(f"ids must be integers, places among the rows; got {places.dtype}")
-    if places.min() < 0 or places.max() >= len(places):
+    count = len(places) if among is None else among
+    if places.min() < 0 or places.max() >= count:
         raise InvalidArgument(
-            f"ids must be places among the {len(places)} rows; got {places.min()} to {places.max()}"
+            f"ids must be places among the {count} rows; got {places.min()} to {places.max()}"
         )
-    own = (places == np.arange(len(places))[:, None]).any(axis=1)
+    own = (among is None) & (places == np.arange(len(places))[:, None]).any(axis=1)
     if own.any():
         raise InvalidArgument(f"row {int(own.argmax())} is in its own list; leave it out")
     if not np.isfinite(away).all() or (np.diff(away, axis=1) < 0).any():
@@ -68,6 +69,15 @@ def read_probabilities(probabilities: Any, count: int, classes: int) -> Float64A
     if not good or np.abs(given.sum(axis=1) - 1).max() > 1e-3:
         raise InvalidArgument("probabilities must be 0 or more, and sum to 1 in every row")
     return given
+
+
+def read_names(names: Sequence[Any] | None, count: int, what: str) -> Sequence[Any]:
+    """A name a row; their places without any."""
+    if names is None:
+        return range(count)
+    if len(names) != count:
+        raise InvalidArgument(f"{what} has {len(names)} entries; the lists are of {count} rows")
+    return names
 
 
 def read_level(level: Any) -> float:

@@ -16,6 +16,7 @@ from likewise.learn.health._inputs import (
     read_checks,
     read_level,
     read_lists,
+    read_names,
     read_probabilities,
     read_radius,
     read_rows,
@@ -149,7 +150,8 @@ def audit_neighbours(
     y: Any = None,
     *,
     names: Sequence[Any] | None = None,
-    test: HeldOut | None = None,
+    test: tuple[Any, Any, Any] | None = None,
+    test_names: Sequence[Any] | None = None,
     task: Task = "auto",
     checks: Sequence[str] | None = None,
     radius: float | None = None,
@@ -163,7 +165,8 @@ def audit_neighbours(
             the row itself not among them.
         y: (n,) labels, None where missing.
         names: (n,) what messages and findings call the rows; None is their places.
-        test: neighbours of test rows; `HeldOut` of `likewise.learn.health.shared`.
+        test: (ids, distances, labels) of m test rows: (m, k) their neighbours among the n, and
+            (m,) labels or None. test_names: (m,) what to call them.
         task, checks, radius, level, probabilities: as of `audit`. No linear model joins: it
             needs the rows; give `linear_probabilities` of them as ``probabilities``.
 
@@ -185,16 +188,28 @@ def audit_neighbours(
     """
     lists = read_lists(ids, distances)
     count = len(lists.ids)
-    called = list(range(count)) if names is None else list(names)
-    if len(called) != count:
-        raise InvalidArgument(f"names has {len(called)} entries; the lists are of {count} rows")
+    called = read_names(names, count, "names")
     labels = None if y is None else read_labels(y, count, task, rows="ids")
     every = np.ones(count, dtype=np.bool_)
     model = _model(None, labels, False, probabilities, every)
     within = None if radius is None else read_radius(radius)
-    shared = Shared(*lists, called, labels, model, test, within, read_level(level))
+    held_out = _held_out(test, test_names, count, _task(labels) or task)
+    shared = Shared(*lists, called, labels, model, held_out, within, read_level(level))
     found = run(shared, checks)
     return AuditReport(found.findings, found.scores, found.skipped, count, _task(labels))
+
+
+def _held_out(test: Any, names: Any, count: int, task: Task) -> HeldOut | None:
+    """Lists of test rows, and their labels."""
+    if test is None:
+        return None
+    if not isinstance(test, tuple) or len(test) != 3:
+        raise InvalidType("test must be (ids, distances, labels); labels may be None")
+    lists = read_lists(test[0], test[1], count)
+    rows, labels = len(lists.ids), None
+    if test[2] is not None:
+        labels = read_labels(test[2], rows, task, what="test labels", rows="test ids")
+    return HeldOut(*lists, labels, read_names(names, rows, "test_names"))
 
 
 class Found(NamedTuple):
