@@ -18,13 +18,14 @@ from replications._reuters import FILE, Stories, reuters
 from replications.protocol import Outcome, Paper, Replication, Setting, Table, Verdict
 
 Floats = npt.NDArray[np.float64]
-K, SIZES, SEEDS, EPOCHS = 10, (16, 64), 1, 20
+K, SIZES, SEEDS, EPOCHS = 10, (16, 64), 2, 20
 #: Characters of a story that the encoder of dense vectors reads.
 READ = 400
 MATTERS = 0.003
 #: Rows of a label in training: rare below the first, frequent from the second on.
 BANDS = (10, 100)
-TAUGHT = {"labels": "deep", "mixed": "deep, means to means", "neighbors": "deep, means to labels"}
+DEEP, MIXED = "deep", "deep + vote"
+TAUGHT = {"labels": DEEP, "mixed": "deep, means to means", "neighbors": "deep, means to labels"}
 
 
 class Task(NamedTuple):
@@ -141,11 +142,15 @@ def scored(task: Task, left_out: Floats, scores: Floats) -> Scores:
     each = f1_score(task.truth, answered, average=None, zero_division=0)
     often = task.labels.sum(axis=0)
     bands = np.digitize(often, BANDS)
-    means = [float(each[bands == b].mean()) if (bands == b).any() else 0.0 for b in range(3)]
+    rare, middle, frequent = (
+        float(each[bands == b].mean()) if (bands == b).any() else 0.0 for b in range(3)
+    )
     return Scores(
         float(f1_score(task.truth, answered, average="micro", zero_division=0)),
         float(each.mean()),
-        *means,
+        rare,
+        middle,
+        frequent,
         float(label_ranking_average_precision_score(task.truth, scores)),
     )
 
@@ -153,23 +158,24 @@ def scored(task: Task, left_out: Floats, scores: Floats) -> Scores:
 def judged(found: dict[tuple[str, int], Scores]) -> Outcome:
     """The verdict by the rule."""
     vote = found["vote", 0]
-    deep = {key: s for key, s in found.items() if key[0].startswith("deep, means")}
-    alone = {key: s for key, s in deep.items() if "+" not in key[0]}
-    best = max(alone, key=lambda key: alone[key].micro)
-    dense = found.get(("vote, dense", 0), Scores(*[0.0] * 6))
-    gains = [deep[f"{name} + vote", size].micro - s.micro for (name, size), s in alone.items()]
+    dense = found.get(("vote, dense", 0), Scores(0, 0, 0, 0, 0, 0))
+    alone, mixed = ([s for key, s in found.items() if key[0] == name] for name in (DEEP, MIXED))
+    pairs = list(zip(alone, mixed, strict=True))
+    micro = float(np.mean([s.micro for s in alone]))
+    gain = float(np.mean([both.micro - one.micro for one, both in pairs]))
+    ranking = float(np.mean([both.ranking - one.ranking for one, both in pairs]))
     held = [
-        alone[best].micro >= vote.micro + MATTERS,
+        micro >= vote.micro + MATTERS,
         vote.micro >= dense.micro + MATTERS,
-        float(np.mean(gains)) > 0,
+        gain > 0 and ranking < 0,
     ]
-    verdict = [Verdict.NOT_REPRODUCED, Verdict.PARTLY, Verdict.PARTLY, Verdict.REPRODUCED][
-        sum(held)
-    ]
+    verdict = Verdict.REPRODUCED if all(held) else Verdict.PARTLY
+    if not any(held):
+        verdict = Verdict.NOT_REPRODUCED
     reason = (
-        f"micro F1 {alone[best].micro:.3f} by the best codes ({best[0]}, {best[1]} numbers), "
-        f"{vote.micro:.3f} by votes, {dense.micro:.3f} by votes of dense neighbours; mixing codes "
-        f"with votes changes it by {np.mean(gains):+.4f}"
+        f"micro F1 {micro:.3f} by deep codes, {vote.micro:.3f} by votes, {dense.micro:.3f} by "
+        f"votes of dense neighbours; mixing codes with votes changes it by {gain:+.4f} and the "
+        f"ranking by {ranking:+.4f}"
     )
     rows = [
         (name, str(size) if size else "", *(f"{value:.3f}" for value in scores))
@@ -192,13 +198,13 @@ def judged(found: dict[tuple[str, int], Scores]) -> Outcome:
         [
             "Reuters has 90 labels and 1.2 of them a story, MeSH in the paper tens of thousands "
             "and a dozen: less is to be won from labels that go together.",
-            f"Deep codes: one seed, a hidden layer of 256 on each side, {EPOCHS} "
+            f"Deep codes: means of {SEEDS} seeds, a hidden layer of 256 on each side, {EPOCHS} "
             "epochs. “Means to means” also decodes means of neighbours' codes to mean labels, "
             "“means to labels” to the labels of the row itself; both are ours.",
             "The threshold is the one of best micro F1 on training rows left out of their own "
             "neighbours, though not of the codes.",
-            "Before the rule was written a first try with other training of the same codes had "
-            "been seen on these data.",
+            "The rule was made stricter after a first run: the best codes of all kinds, ours among "
+            "them, had been enough for its first part.",
             f"Dense neighbours: MiniLM, the first {READ} characters.",
         ],
     )
@@ -215,9 +221,9 @@ REPLICATION = Replication(
     claim="Averaging neighbours' labels in the space of an auto-encoder improves the F1 of k-NN "
     "on large vocabularies of labels; sparse retrieval beats dense; mixing with ordinary votes "
     "improves F1 and worsens the ranking.",
-    rule="reproduced when micro F1 of the best deep codes taught by means is 0.003 above votes, "
+    rule="reproduced when micro F1 of deep codes (mean over their sizes) is 0.003 above votes, "
     "votes of BM25 neighbours are 0.003 above those of dense ones, and mixing raises the micro F1 "
-    "of such codes on average; partly when one or two of the three hold",
+    "of deep codes and lowers the ranking; partly when one or two of the three hold",
     needs=(FILE,),
     run=run,
 )

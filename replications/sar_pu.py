@@ -16,7 +16,7 @@ from replications.protocol import Outcome, Paper, Replication, Setting, Table, V
 
 Floats = npt.NDArray[np.float64]
 Booleans = npt.NDArray[np.bool_]
-DRAWS, ROWS = 5, 1_000
+DRAWS, ROWS = 10, 1_000
 MATTERS = 0.02
 ALL = "EM, all columns"
 #: By method: F1 of new rows, and the mean error of the propensity of positive rows.
@@ -116,7 +116,9 @@ def judged(apart: Scores, shared: Scores) -> Outcome:
         (
             name,
             *(
-                f"{np.mean(column):.3f} ({np.std(column) / np.sqrt(len(column)):.3f})"
+                ""
+                if np.isnan(column).any()
+                else f"{np.mean(column):.3f} ({np.std(column) / np.sqrt(len(column)):.3f})"
                 for scores in (apart, shared)
                 for column in zip(*scores[name], strict=True)
             ),

@@ -76,22 +76,23 @@ def test_label_metrics_by_the_rule(tree, words, control, unseen, verdict):
 
 
 @pytest.mark.parametrize(
-    ("codes", "dense", "mixed", "verdict"),
+    ("codes", "dense", "mixed", "ranking", "verdict"),
     [
-        (0.81, 0.78, 0.82, Verdict.REPRODUCED),
-        (0.81, 0.80, 0.82, Verdict.PARTLY),
-        (0.80, 0.80, 0.79, Verdict.NOT_REPRODUCED),
+        (0.81, 0.78, 0.82, 0.8, Verdict.REPRODUCED),
+        (0.81, 0.78, 0.82, 0.95, Verdict.PARTLY),
+        (0.80, 0.78, 0.80, 0.8, Verdict.PARTLY),
+        (0.80, 0.80, 0.79, 0.8, Verdict.NOT_REPRODUCED),
     ],
 )
-def test_label_codes_by_the_rule(codes, dense, mixed, verdict):
-    def scores(micro):
-        return label_codes.Scores(micro, 0.4, 0.1, 0.4, 0.8, 0.9)
+def test_label_codes_by_the_rule(codes, dense, mixed, ranking, verdict):
+    def scores(micro, ranking=0.9):
+        return label_codes.Scores(micro, 0.4, 0.1, 0.4, 0.8, ranking)
 
-    name = label_codes.TAUGHT["mixed"]
     found = {
         ("vote", 0): scores(0.80),
         ("vote, dense", 0): scores(dense),
-        (name, 16): scores(codes),
-        (f"{name} + vote", 16): scores(mixed),
+        (label_codes.DEEP, 16): scores(codes),
+        (label_codes.MIXED, 16): scores(mixed, ranking),
+        (label_codes.TAUGHT["mixed"], 16): scores(0.9),
     }
     assert label_codes.judged(found).verdict is verdict

@@ -35,8 +35,8 @@ class LabelMetricClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             diagonal. None is 1 between any two, which makes the most probable class the answer.
         labels: (N,) all labels; None is those of ``y``, ascending.
         temperature: T; or the one of 33 that does best, by `metric_temperature`, on what is left
-            out of training: "cv", rows, where most classes to come are known; "classes", whole
-            classes, where most are not (measured: it is flatter).
+            out of training: rows with "cv", whole classes with "classes", as if never seen.
+            Measured on classes never seen, neither was always better than 1.
         cv: of both: how many folds, dealt by ``random_state``; of "cv" also a splitter of
             scikit-learn, such as ``LeaveOneOut()``.
         random_state: the seed of the folds.
