@@ -25,18 +25,19 @@ def test_one_part_is_one_neighbour_for_all_three():
 
 
 @pytest.mark.parametrize(
-    ("all_parts", "best_at", "verdict"),
+    ("nearest", "best_at", "later", "verdict"),
     [
-        (1.2, 1, Verdict.REPRODUCED),
-        (1.4, 1, Verdict.PARTLY),
-        (1.6, 1, Verdict.NOT_REPRODUCED),
-        (1.2, 3, Verdict.NOT_REPRODUCED),
+        (1.2, 1, 1.0, Verdict.REPRODUCED),
+        (1.3, 1, 1.0, Verdict.PARTLY),
+        (1.2, 3, 1.0, Verdict.NOT_REPRODUCED),  # another M than k
+        (1.2, 1, 1.2, Verdict.NOT_REPRODUCED),  # another power of n
     ],
 )
-def test_the_verdict_follows_the_rule(all_parts, best_at, verdict):
+def test_the_verdict_follows_the_rule(nearest, best_at, later, verdict):
     def line(task, n):
-        risks = np.full((3, 4), 9.0)
-        risks[0, 1], risks[1, best_at], risks[2, 1] = 1.0, all_parts, 1.1
+        risks = np.full((3, 4), 90.0)
+        risks[0, 1], risks[1, best_at], risks[2, 1] = 1.0, 1.5, nearest
+        risks[1] *= later if n == 200 else 1.0
         return study.Line(task, n, (1, 3, 10, 30), risks / n)
 
     lines = [line(task, n) for task in ("regression", "classification") for n in (100, 200)]
