@@ -94,7 +94,6 @@ __all__ = [
     "Flip",
     "GaussianNaiveBayes",
     "HealthFinding",
-    "HeldOut",
     "InterpolatedNeighbors",
     "Isotonic",
     "LabelCodeNeighbors",

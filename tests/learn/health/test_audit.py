@@ -61,6 +61,8 @@ def test_wrong_labels_are_found(report):
     row = worst.rows[0]
     assert worst.suggested == f"digit {KINDS[row]}"
     assert f"row {row} is labelled 'digit {y[row]}', and looks like" in worst.message
+    assert worst.evidence  # the neighbours that say so
+    assert {f"digit {y[i]}" for i in worst.evidence if i < 500} == {worst.suggested}
     scores = [one.score for one in report["wrong_label"]]
     assert scores == sorted(scores, reverse=True)
     assert scores == [report.scores["wrong_label"][row] for row in found]
