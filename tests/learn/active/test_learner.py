@@ -148,8 +148,10 @@ def test_rounds_and_seeds_are_drawn_apart():
     first = learner.ask(10)
     other = ActiveLearner(X, Ridge(), selection="random", random_state=1).ask(10)
     assert not np.array_equal(first, other)
-    learner.tell([29], [0.0])
-    assert not np.array_equal(first, learner.ask(10))
+    later = ActiveLearner(np.concatenate([X, X[:1]]), Ridge(), selection="random")
+    later.tell([30], [0.0])
+    assert len(later.pool) == len(learner.pool)
+    assert not np.array_equal(first, later.ask(10))
 
 
 def test_a_selection_of_ones_own_that_has_no_hash():
