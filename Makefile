@@ -20,7 +20,9 @@ help:  ## show this
 demo: $(READY)  ## search your own Python by meaning
 	$(BIN)/likewise demo
 
-test: lint  ## all checks; PYTEST="-k name" adds options
+test: $(READY)  ## all checks; PYTEST="-k name" adds options
+	@# The kernels are compiled beside the checks of style, which take one core.
+	@$(BIN)/likewise warm & warming=$$!; $(MAKE) --no-print-directory lint && wait $$warming
 	@# Status 3 is an error of the runner itself and of no test: then without workers, all again.
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal $(PYTEST) || \
 		{ test $$? -eq 3 && $(BIN)/python -m pytest $(PYTEST); }

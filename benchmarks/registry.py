@@ -13,6 +13,7 @@ from benchmarks import (
     kernel_ridge,
     lexical_search,
     memory,
+    neighbors,
     ntk,
     planner_regret,
     search_overhead,
@@ -37,5 +38,6 @@ BENCHMARKS: dict[str, Benchmark] = {
         ntk.BENCHMARK,
         convolutions.BENCHMARK,
         class_means.BENCHMARK,
+        neighbors.BENCHMARK,
     )
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from replications import (
     adanns,
     bm25_variants,
+    bmdal,
     cosine_adapter,
     cross_encoder_cur,
     data_distillation,
@@ -91,5 +92,6 @@ REPLICATIONS: dict[str, Replication] = {
         krr_st.REPLICATION,
         nearest_mean_continual.REPLICATION,
         naive_bayes_logistic.REPLICATION,
+        bmdal.REPLICATION,
     )
 }

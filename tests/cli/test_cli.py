@@ -28,7 +28,7 @@ from likewise.metrics import METRICS
 ROOT = Path(__file__).parents[2]
 COMMANDS = """
     demo create import search get delete info recall check repair compact snapshot restore export
-    warm evaluate index-text
+    warm evaluate index-text predict audit outliers suggest
 """.split()  # noqa: SIM905
 
 

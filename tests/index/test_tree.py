@@ -1,5 +1,8 @@
 """`Tree` keeps the protocol, and is exact whichever way it goes."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -86,3 +89,10 @@ def test_bad_arguments():
         Tree("hamming")
     with pytest.raises(InvalidType, match="costs"):
         Tree(costs=1)
+
+
+def test_a_copy_and_a_pickle_answer_the_same():
+    rows = np.random.default_rng(0).standard_normal((300, 3))
+    tree = Tree("euclidean").fit(rows)
+    for other in (copy.deepcopy(tree), pickle.loads(pickle.dumps(tree))):
+        assert other.search(rows[:9], k=4).ids.tolist() == tree.search(rows[:9], k=4).ids.tolist()

@@ -175,7 +175,7 @@ def test_the_sample_is_that_of_the_rows_there_are(tmp_path_factory, steps, rando
                 before = drawing.draw(connection, view, before)
                 selected = drawing_everything(view, connection)
                 found = drawing.sample(view, selected, "dense", before)
-            expected = sorted(there, key=lambda i: (drawing._hash(i), repr(i)))[:15]
+            expected = sorted(there, key=lambda i: (drawing.row_hash(i), repr(i)))[:15]
             assert sorted(map(tuple, found.tolist())) == sorted(
                 tuple(np.float32(there[i]).tolist()) for i in expected
             )

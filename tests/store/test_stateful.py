@@ -29,7 +29,7 @@ from likewise.errors import DuplicateId
 from likewise.testing.plain_store import PlainStore
 from tests.store.small import GRAPH_FIRST, shrink
 
-HISTORIES = int(os.environ.get("LIKEWISE_HISTORIES", "25"))
+HISTORIES = int(os.environ.get("LIKEWISE_HISTORIES", "12"))
 DIM = 4
 FIELDS = {"dense": "euclidean", "other": "cosine"}
 

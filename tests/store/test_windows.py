@@ -126,15 +126,15 @@ def part_of(collection: lw.Collection, where: str) -> Part:
         return select(view, parse(where), connection).parts[0]
 
 
-@pytest.mark.parametrize("where", RANGES, ids=str)
-def test_what_is_searched_as_a_range(filled: tuple[lw.Collection, PlainStore], where: Any) -> None:
+def test_what_is_searched_as_a_range(filled: tuple[lw.Collection, PlainStore]) -> None:
     collection, _ = filled
     collection.index_field("year", window=True)
     collection.seal()
-    text = str(parse(where))
-    plain = any(word in text for word in ("!=", "not year", " or year", "year in", "exists"))
-    within = part_of(collection, where).within
-    assert (within is None) == (plain or "year" not in text)
+    for where in RANGES:
+        text = str(parse(where))
+        plain = any(word in text for word in ("!=", "not year", " or year", "year in", "exists"))
+        within = part_of(collection, where).within
+        assert (within is None) == (plain or "year" not in text), text
 
 
 def test_ranges_through_a_life(filled: tuple[lw.Collection, PlainStore]) -> None:

@@ -13,6 +13,7 @@ import typer
 import likewise
 from likewise.cli.commands import (
     collections,
+    deciding,
     demo,
     evaluating,
     exchange,
@@ -25,7 +26,7 @@ from likewise.cli.failures import EXIT_CODES, INTERRUPTED, UNEXPECTED, report
 from likewise.cli.output import forget_stdout
 from likewise.errors import CacheWarning
 
-GROUPS = (demo, collections, exchange, searching, evaluating, rows, upkeep, warm)
+GROUPS = (demo, collections, exchange, searching, deciding, evaluating, rows, upkeep, warm)
 
 app = typer.Typer(
     name="likewise",

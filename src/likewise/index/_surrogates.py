@@ -70,7 +70,12 @@ class Surrogate(ABC):
         units = self._units(distance) * terms.scale[query] - terms.shift[query]
         return float(units + terms.margin[query])
 
-    def _units(self, distance: float) -> float:
+    def limits(self, terms: Terms, distances: Float64Array) -> Float64Array:
+        """(b,) the same for each query with a distance of its own."""
+        limits: Float64Array = self._units(distances) * terms.scale - terms.shift + terms.margin
+        return limits
+
+    def _units(self, distance: Any) -> Any:
         return distance
 
 
@@ -98,6 +103,9 @@ class ByFormula(Surrogate):
 
     def limit(self, terms: Terms, query: int, distance: float) -> float:
         return distance + 1e-9 * abs(distance)  # float64 rounding, generously
+
+    def limits(self, terms: Terms, distances: Float64Array) -> Float64Array:
+        return distances + 1e-9 * np.abs(distances)
 
 
 class ByCosine(Surrogate):
@@ -195,7 +203,7 @@ class BySquares(Surrogate):
         product += self._half[block]
         return product
 
-    def _units(self, distance: float) -> float:
+    def _units(self, distance: Any) -> Any:
         return distance if self._squared else distance * abs(distance)
 
 

@@ -156,8 +156,8 @@ class Index(ABC):
         return self._slots.next_position
 
     @property
-    def _alive(self) -> BoolArray:
-        """(slots,) mask of the slots that live."""
+    def alive(self) -> BoolArray:
+        """(kept,) mask of the rows of `rows` that were not deleted; do not write to it."""
         return self._slots.alive
 
     def _held(self) -> GrowingRows:

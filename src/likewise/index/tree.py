@@ -114,6 +114,14 @@ class Tree(Index):
 
     # -- hooks -----------------------------------------------------------------------
 
+    def __getstate__(self) -> dict[str, Any]:
+        # A lock can be neither copied nor pickled, and a copy wants one of its own.
+        return {name: value for name, value in vars(self).items() if name != "_planting"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._planting = threading.Lock()
+
     def _fit(self, rows: GrowingRows, progress: Progress | None) -> None:
         prepared = prepare(rows.array, self._metric)
         costs = self._costs

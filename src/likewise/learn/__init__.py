@@ -9,26 +9,216 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from likewise.learn.abstention import abstention_level
+    from likewise.learn.active.learner import ActiveLearner
+    from likewise.learn.active.simulation import LabellingCurves, simulate_labelling
+    from likewise.learn.active.suggesting import suggest
+    from likewise.learn.calibrated import CalibratedClassifier
+    from likewise.learn.calibration import (
+        ReliabilityCurve,
+        expected_calibration_error,
+        log_loss,
+        reliability_curve,
+    )
+    from likewise.learn.calibrators import Isotonic, Temperature, fit_isotonic, fit_temperature
+    from likewise.learn.conformal_classifier import ConformalClassifier
+    from likewise.learn.conformal_regressor import ConformalRegressor
+    from likewise.learn.density import Density
+    from likewise.learn.evidence import Answer, Evidence, Flip
+    from likewise.learn.health.audit import audit, audit_neighbours
+    from likewise.learn.health.duplicates import copy_radius, duplicate_clusters
+    from likewise.learn.health.findings import AuditReport, HealthFinding
+    from likewise.learn.health.label_quality import (
+        LabelIssues,
+        disagreement,
+        label_issues,
+        label_probabilities,
+        self_confidence,
+    )
+    from likewise.learn.health.linear import linear_probabilities
+    from likewise.learn.health.rarity import Rarity, ambiguity, rarity
+    from likewise.learn.health.separability import Separability, separability
+    from likewise.learn.health.shapley import ShapleyValues, knn_shapley, neighbour_shapley
+    from likewise.learn.health.shared import HeldOut
+    from likewise.learn.health.target_quality import TargetIssues, target_issues
+    from likewise.learn.interpolated import InterpolatedNeighbors
+    from likewise.learn.label_metric import (
+        frechet_labels,
+        mean_squares,
+        metric_temperature,
+        tree_distances,
+    )
+    from likewise.learn.label_metric_classifier import LabelMetricClassifier
+    from likewise.learn.m_split import MSplitNeighborsClassifier, MSplitNeighborsRegressor
     from likewise.learn.means.discriminant import LinearDiscriminant, QuadraticDiscriminant
     from likewise.learn.means.naive_bayes import GaussianNaiveBayes
     from likewise.learn.means.nearest_mean import NearestMean
     from likewise.learn.means.ranpac import RanPAC
+    from likewise.learn.neighbor_graph import NeighborGraph
+    from likewise.learn.neighbors import NeighborsClassifier, NeighborsRegressor
+    from likewise.learn.neighbors_propensity import NeighborsPropensityClassifier
+    from likewise.learn.outliers.kth import NeighborOutliers, neighbor_distance
+    from likewise.learn.outliers.lof import (
+        LocalOutlierFactor,
+        local_outlier_factor,
+        reachability_density,
+    )
+    from likewise.learn.outliers.magnitude import (
+        local_magnitude_growth,
+        magnitude_growth,
+        weighting_vector,
+    )
+    from likewise.learn.outliers.mahalanobis import MahalanobisOutliers
+    from likewise.learn.outliers.p_values import ScoreStream, benjamini_hochberg, conformal_p_values
+    from likewise.learn.outliers.sage import SageOutliers
+    from likewise.learn.outliers.weights import MagnitudeOutliers
+    from likewise.learn.prior_matcher import PriorMatcher
+    from likewise.learn.prior_matching import estimate_prior, match_prior, matching_weights
+    from likewise.learn.propensity import propensity_em, propensity_risk, propensity_weights
+    from likewise.learn.propensity_classifier import PropensityClassifier
 
 
 __all__ = [
+    "ActiveLearner",
+    "Answer",
+    "AuditReport",
+    "CalibratedClassifier",
+    "ConformalClassifier",
+    "ConformalRegressor",
+    "Density",
+    "Evidence",
+    "Flip",
     "GaussianNaiveBayes",
+    "HealthFinding",
+    "HeldOut",
+    "InterpolatedNeighbors",
+    "Isotonic",
+    "LabelIssues",
+    "LabelMetricClassifier",
+    "LabellingCurves",
     "LinearDiscriminant",
+    "LocalOutlierFactor",
+    "MSplitNeighborsClassifier",
+    "MSplitNeighborsRegressor",
+    "MagnitudeOutliers",
+    "MahalanobisOutliers",
     "NearestMean",
+    "NeighborGraph",
+    "NeighborOutliers",
+    "NeighborsClassifier",
+    "NeighborsPropensityClassifier",
+    "NeighborsRegressor",
+    "PriorMatcher",
+    "PropensityClassifier",
     "QuadraticDiscriminant",
     "RanPAC",
+    "Rarity",
+    "ReliabilityCurve",
+    "SageOutliers",
+    "ScoreStream",
+    "Separability",
+    "ShapleyValues",
+    "TargetIssues",
+    "Temperature",
+    "abstention_level",
+    "ambiguity",
+    "audit",
+    "audit_neighbours",
+    "benjamini_hochberg",
+    "conformal_p_values",
+    "copy_radius",
+    "disagreement",
+    "duplicate_clusters",
+    "estimate_prior",
+    "expected_calibration_error",
+    "fit_isotonic",
+    "fit_temperature",
+    "frechet_labels",
+    "knn_shapley",
+    "label_issues",
+    "label_probabilities",
+    "linear_probabilities",
+    "local_magnitude_growth",
+    "local_outlier_factor",
+    "log_loss",
+    "magnitude_growth",
+    "match_prior",
+    "matching_weights",
+    "mean_squares",
+    "metric_temperature",
+    "neighbor_distance",
+    "neighbour_shapley",
+    "propensity_em",
+    "propensity_risk",
+    "propensity_weights",
+    "rarity",
+    "reachability_density",
+    "reliability_curve",
+    "self_confidence",
+    "separability",
+    "simulate_labelling",
+    "suggest",
+    "target_issues",
+    "tree_distances",
+    "weighting_vector",
 ]
 
 # Where each name lives, under likewise.learn: a member joins by one line here.
 _HOMES: dict[str, tuple[str, ...]] = {
+    "abstention": ("abstention_level",),
+    "active.learner": ("ActiveLearner",),
+    "active.simulation": ("LabellingCurves", "simulate_labelling"),
+    "active.suggesting": ("suggest",),
+    "calibrated": ("CalibratedClassifier",),
+    "calibration": (
+        "ReliabilityCurve",
+        "expected_calibration_error",
+        "log_loss",
+        "reliability_curve",
+    ),
+    "calibrators": ("Isotonic", "Temperature", "fit_isotonic", "fit_temperature"),
+    "conformal_classifier": ("ConformalClassifier",),
+    "conformal_regressor": ("ConformalRegressor",),
+    "density": ("Density",),
+    "evidence": ("Answer", "Evidence", "Flip"),
+    "health.audit": ("audit", "audit_neighbours"),
+    "health.duplicates": ("copy_radius", "duplicate_clusters"),
+    "health.findings": ("AuditReport", "HealthFinding"),
+    "health.label_quality": (
+        "LabelIssues",
+        "disagreement",
+        "label_issues",
+        "label_probabilities",
+        "self_confidence",
+    ),
+    "health.linear": ("linear_probabilities",),
+    "health.rarity": ("Rarity", "ambiguity", "rarity"),
+    "health.separability": ("Separability", "separability"),
+    "health.shapley": ("ShapleyValues", "knn_shapley", "neighbour_shapley"),
+    "health.shared": ("HeldOut",),
+    "health.target_quality": ("TargetIssues", "target_issues"),
+    "interpolated": ("InterpolatedNeighbors",),
+    "label_metric": ("frechet_labels", "mean_squares", "metric_temperature", "tree_distances"),
+    "label_metric_classifier": ("LabelMetricClassifier",),
+    "m_split": ("MSplitNeighborsClassifier", "MSplitNeighborsRegressor"),
     "means.discriminant": ("LinearDiscriminant", "QuadraticDiscriminant"),
     "means.naive_bayes": ("GaussianNaiveBayes",),
     "means.nearest_mean": ("NearestMean",),
     "means.ranpac": ("RanPAC",),
+    "neighbor_graph": ("NeighborGraph",),
+    "neighbors": ("NeighborsClassifier", "NeighborsRegressor"),
+    "neighbors_propensity": ("NeighborsPropensityClassifier",),
+    "outliers.kth": ("NeighborOutliers", "neighbor_distance"),
+    "outliers.lof": ("LocalOutlierFactor", "local_outlier_factor", "reachability_density"),
+    "outliers.magnitude": ("local_magnitude_growth", "magnitude_growth", "weighting_vector"),
+    "outliers.mahalanobis": ("MahalanobisOutliers",),
+    "outliers.p_values": ("ScoreStream", "benjamini_hochberg", "conformal_p_values"),
+    "outliers.sage": ("SageOutliers",),
+    "outliers.weights": ("MagnitudeOutliers",),
+    "prior_matcher": ("PriorMatcher",),
+    "prior_matching": ("estimate_prior", "match_prior", "matching_weights"),
+    "propensity": ("propensity_em", "propensity_risk", "propensity_weights"),
+    "propensity_classifier": ("PropensityClassifier",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

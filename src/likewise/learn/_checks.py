@@ -60,6 +60,8 @@ def check_labels(y: Any, count: int) -> tuple[Any, IntArray]:
     labels = np.asarray(y)
     if labels.dtype.kind == "O":
         _check_objects(labels)
+        if len(labels) and isinstance(labels.flat[0], (bool, int, float)):
+            labels = np.array(labels.tolist())  # numbers, which scikit-learn tells apart by dtype
     if labels.dtype.kind == "f" and not np.isfinite(labels).all():
         row = int(np.argwhere(~np.isfinite(labels))[0, 0])
         raise InvalidArgument(
@@ -68,7 +70,12 @@ def check_labels(y: Any, count: int) -> tuple[Any, IntArray]:
         )
     if labels.ndim > 1 and type_of_target(labels).startswith("multilabel"):
         raise InvalidType("y must be one label a row; got several; see LabelCodeNeighbors")
-    check_classification_targets(y)
+    try:
+        check_classification_targets(labels if labels.dtype.kind != "O" else y)
+    except TypeError as error:  # strings of bytes
+        raise InvalidType(f"y: {error}") from None
+    except ValueError as error:
+        raise InvalidArgument(f"y: {error}") from None
     labels = column_or_1d(labels, warn=True)
     if len(labels) != count:
         raise InvalidArgument(f"y has {len(labels)} labels, X has {count} rows")

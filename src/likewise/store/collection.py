@@ -51,6 +51,8 @@ from likewise.store.cutting import (
     train_adapter,
 )
 from likewise.store.database import Database
+from likewise.store.deciding.files import damaged_files, remove_files
+from likewise.store.deciding.methods import Decisions
 from likewise.store.fields import Field
 from likewise.store.forking import Mutex
 from likewise.store.judgements import read_qrels, read_queries
@@ -86,7 +88,7 @@ from likewise.vectors import as_dense
 PATIENCE = 10
 
 
-class Collection:
+class Collection(Decisions):
     """Rows in one directory, searchable by likeness. Made by ``create``, ``open``, ``restore``.
 
     Safe to use from several threads. Everything acknowledged is on disk; every index is a
@@ -121,6 +123,7 @@ class Collection:
         self._fields = self.settings  # what never changes of them: the vector fields
         self._log = QueryLog()
         self._cutter = Cutter()
+        self._begin_deciding()
         # Also runs when the last reference goes, and when the interpreter ends.
         self._shut = weakref.finalize(
             self, _shut_somewhere, database, self._lock, self._sealer, self._log, self._writing
@@ -915,6 +918,8 @@ class Collection:
         with self._writing:
             self._acquire()
             rebuilt = self._sealer.rebuild(progress)
+            if damaged_files(self._cache):
+                self._forget_neighbors()
         return RepairReport(rebuilt, self.check(), time.perf_counter() - started)
 
     @suggest_arguments
@@ -947,6 +952,7 @@ class Collection:
             self._acquire()
             before = maintenance.directory_bytes(self.path)
             self._log.clear()
+            self._forget_neighbors()
             with self._sealer.paused():
                 with self._database.write() as connection:
                     connection.execute("DELETE FROM queries")
@@ -1042,6 +1048,10 @@ class Collection:
             with self._viewing() as (connection, view):
                 problems = self._keeper.problems
                 found = list(maintenance.check_cache(self._cache, view, problems, connection))
+            found += [
+                Finding("damaged_cache", f"{what}; repair() removes it", "warning", name)
+                for name, what in damaged_files(self._cache)
+            ]
             # A writer may have removed old files while they were being read: look again.
             if not found or not maintenance.is_replaced(self._cache, view):
                 break
@@ -1058,6 +1068,11 @@ class Collection:
                     continue
                 yield connection, view
                 return
+
+    def _forget_neighbors(self) -> None:
+        """Remove the files of neighbours, which may hold what was deleted; memory has the rest."""
+        remove_files(self._cache)
+        self._neighbors = None
 
     def _refuse_read_only(self) -> None:
         if not self._shut.alive:

@@ -71,12 +71,13 @@ def _least(seq: int, last: int, bound: int | None, keys: Iterable[Key]) -> Drawn
 
 def _keys(connection: sqlite3.Connection, after: int) -> list[Key]:
     return [
-        (_hash(id_), repr(id_), row)
+        (row_hash(id_), repr(id_), row)
         for row, id_ in connection.execute("SELECT row, id FROM rows WHERE row > ?", (after,))
     ]
 
 
-def _hash(id_: Id) -> int:
+def row_hash(id_: Id) -> int:
+    """A row's place in the draw, by its id."""
     return int.from_bytes(blake2b(repr(id_).encode(), digest_size=8).digest(), "little")
 
 

@@ -376,6 +376,52 @@ def test_impossible_arguments(options, words):
         KernelRidge(**options).fit(X, y)
 
 
+class Skew(Kernel):
+    """Alike to what lies a little to the right."""
+
+    name = "skew"
+
+    def _entries(self, X, Y):
+        return np.exp(-((X[:, None] - Y[None] - 0.3) ** 2).sum(axis=2))
+
+
+class Holes(Kernel):
+    """NaN for what is far apart."""
+
+    name = "holes"
+
+    def _entries(self, X, Y):
+        K = np.exp(-((X[:, None] - Y[None]) ** 2).sum(axis=2))
+        return np.where(K < 0.3, np.nan, K)
+
+
+@pytest.mark.parametrize(
+    "machine",
+    [
+        KernelRidge(Skew()),
+        GaussianProcessRegressor(Skew(), optimizer=None),
+        GaussianProcessClassifier(Skew(), optimizer=None),
+    ],
+    ids=lambda machine: type(machine).__name__,
+)
+def test_a_kernel_that_is_not_symmetric_is_refused(machine):
+    with pytest.raises(InvalidArgument, match=r"not symmetric: k\(X\["):
+        machine.fit(X, (y > 0).astype(int))
+
+
+def test_nan_between_rows_is_refused():
+    near = np.zeros((40, X.shape[1]))  # the first rows, which are looked at, are alike
+    rows = np.concatenate([near, near + 5.0])
+    for options in ({"method": "cg", "rank": 1}, {"method": "cg"}, {"method": "exact"}):
+        with pytest.raises(InvalidArgument, match="kernel: "):
+            KernelRidge(Holes(), **options).fit(rows, np.arange(80.0))
+
+
+def test_what_auto_does_not_use_is_said():
+    with pytest.warns(UserWarning, match="n_landmarks is not used.*took 'exact'"):
+        KernelRidge(n_landmarks=10).fit(X, y)
+
+
 def test_wrong_types_and_names():
     with pytest.raises(UnknownArgument, match="did you mean 'random_state'"):
         KernelRidge(seed=3)

@@ -176,3 +176,11 @@ def test_logarithms_that_there_are_not():
 def test_nodes_that_there_are_not(nodes):
     with pytest.raises((InvalidArgument, InvalidType)):
         GraphProximity(ADJACENCY)(nodes)
+
+
+@pytest.mark.parametrize("measure", list(MEASURES))
+def test_every_measure_has_a_usual_t(measure):
+    ring = np.roll(np.eye(6), 1, axis=0) + np.roll(np.eye(6), -1, axis=0)
+    usual = {"walk": 0.25, "pagerank": 0.85}.get(measure, 1.0)
+    expected = GraphProximity(ring, measure, t=usual).matrix()
+    np.testing.assert_array_equal(GraphProximity(ring, measure).matrix(), expected)

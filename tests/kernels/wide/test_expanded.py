@@ -141,6 +141,32 @@ def test_functions_without_a_dual_are_refused():
         jumps.derivative_dual_at(1.0)
 
 
+@pytest.mark.parametrize(
+    "endless",
+    [
+        lambda u: np.sqrt(np.abs(u)),
+        lambda u: np.sqrt(np.maximum(u, 0)),
+        lambda u: np.sign(u) * np.sqrt(np.abs(u)),
+        lambda u: np.abs(u) ** 0.4,
+        lambda u: np.sqrt(np.abs(u - 1)),
+    ],
+)
+def test_slopes_whose_squares_have_no_mean_are_refused(endless):
+    bent = Expanded(endless, name="bent")
+    assert np.isfinite(bent.dual(1.0, 1.0, 0.5))
+    with pytest.raises(InvalidArgument, match="no tangent kernel"):
+        bent.derivative_dual_at(1.0)
+
+
+@pytest.mark.parametrize("rate", [7.0, 10.0, 15.0, 25.0, 50.0])
+def test_steep_but_smooth_functions_are_answered(rate):
+    steep = Expanded(lambda u: np.tanh(rate * u), name="steep")
+    z = np.linspace(-12, 12, 400_001)
+    slopes = (rate / np.cosh(np.minimum(np.abs(rate * z), 300.0)) ** 2) ** 2
+    density = np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
+    assert steep.derivative_dual_at(1.0) == pytest.approx(np.trapezoid(slopes * density, z), 1e-6)
+
+
 def test_what_is_no_function_of_arrays_is_refused():
     with pytest.raises(InvalidType, match=r"np\.vectorize"):
         resolve_activation(math.tanh)

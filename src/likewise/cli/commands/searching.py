@@ -73,11 +73,9 @@ def search(
     """Find the rows most like a question, a row, or a vector."""
     import likewise as lw
 
-    if [question is None, id is None, vector is None].count(False) != 1:
-        raise InvalidArgument("search expects one of a question, --id or --vector")
     with lw.open(path, read_only=True) as collection:
         results = collection.search(
-            _query(collection, question, id, vector),
+            read_question("search", collection, question, id, vector),
             k=DEFAULT_K if k is None and radius is None else k,
             where=where,
             radius=radius,
@@ -98,7 +96,12 @@ def search(
         _show(results, explain, cutoff is not None)
 
 
-def _query(collection: Any, question: str | None, id: str | None, vector: Path | None) -> Any:
+def read_question(
+    command: str, collection: Any, question: str | None, id: str | None, vector: Path | None
+) -> Any:
+    """The query that was typed, in one of its three forms."""
+    if [question is None, id is None, vector is None].count(False) != 1:
+        raise InvalidArgument(f"{command} expects one of a question, --id or --vector")
     if question is not None:
         return question
     if id is None:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from likewise.errors import NotConverged
+from likewise.errors import InvalidArgument, NotConverged
 from likewise.kernels.machines._linear import Float64Array, lanczos_smallest, not_definite
 from likewise.kernels.machines._pivoted import pivoted_cholesky
 from likewise.kernels.machines._solver import (
@@ -85,6 +85,10 @@ def conjugate_gradients(
     while (active := residual > tol).any() and step < max_iter:
         Ap = product(p)
         curvature = np.vecdot(p.T, Ap.T)
+        if not np.isfinite(curvature).all():
+            raise InvalidArgument(
+                "kernel: NaN or infinity between two rows; a machine needs numbers"
+            )
         if (bad := active & (curvature <= 0)).any():
             i = int(np.argmax(bad))
             raise NegativeDirection(float(curvature[i] / np.vdot(p[:, i], p[:, i])))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
@@ -28,6 +29,10 @@ from likewise.kernels.machines._linear import Float64Array, checked
 from likewise.kernels.machines._solver import Problem, Solver, in_float64
 from likewise.kernels.machines.planning import METHODS, MachinePlan, make_plan
 
+#: So many rows are looked at, whether the kernel is symmetric;
+SEEN = 32
+#: a larger share of the largest entry is no rounding.
+ASYMMETRY = 1e-6
 #: In the words that scikit-learn's tools look for.
 NO_TARGETS = "this estimator requires y to be passed, but the target y is None"
 
@@ -166,8 +171,22 @@ class KernelMachine(BaseEstimator):  # type: ignore[misc]
         self.plan_.check()
         some = rows[: problem.kernel._tile(rows)]  # what is seen at once; solvers see the rest
         checked(np.asarray(problem.kernel._diagonal(some), dtype=np.float64), problem.kernel)
+        _check_symmetric(problem.kernel, rows[:SEEN])
         self.method_ = self.plan_.method
+        self._say_unused(problem.options)
         return METHODS[self.method_](problem)
+
+    def _say_unused(self, options: Mapping[str, Any]) -> None:
+        """Warn of options that belong to other methods than the one that "auto" took."""
+        own = METHODS[self.method_].own
+        for name in options:
+            if name not in own:
+                owner = next(m for m, solver in METHODS.items() if name in solver.own)
+                warnings.warn(
+                    f'{name} is not used: method="auto" took {self.method_!r}, and {name} is an '
+                    f"argument of {owner!r}; name that method, or leave {name} out",
+                    stacklevel=4,
+                )
 
     # -- after fit ------------------------------------------------------------------
 
@@ -245,6 +264,26 @@ def check_finite_targets(y: Any) -> None:
     if y.dtype.kind == "f" and not np.isfinite(y).all():
         row = int(np.argwhere(~np.isfinite(y))[0, 0])
         raise InvalidArgument(f"y: row {row} is NaN or infinity (inf); targets must be finite")
+
+
+def _check_symmetric(kernel: Kernel, rows: Any) -> None:
+    """Refuse k(x, y) other than k(y, x), by a look at some rows: machines compute one of them."""
+    K = checked_entries(kernel, rows)
+    apart = np.abs(K - K.T)
+    if apart.size and apart.max() > ASYMMETRY * np.abs(K).max():
+        i, j = np.unravel_index(int(np.argmax(apart)), apart.shape)
+        raise InvalidArgument(
+            f"kernel: {kernel!r:.200} is not symmetric: k(X[{i}], X[{j}]) = {K[i, j]:.6g} and "
+            f"k(X[{j}], X[{i}]) = {K[j, i]:.6g}; a machine needs k(x, y) = k(y, x); take "
+            "(k(x, y) + k(y, x)) / 2"
+        )
+
+
+def checked_entries(kernel: Kernel, rows: Any) -> Float64Array:
+    """k of all pairs, finite but on the diagonal, which is looked at elsewhere."""
+    K = np.array(kernel._entries(rows, rows), dtype=np.float64)
+    np.fill_diagonal(K, 0.0)
+    return checked(K, kernel)
 
 
 def takes_vectors(kernel: Kernel) -> bool:

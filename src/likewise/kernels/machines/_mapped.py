@@ -180,7 +180,7 @@ class Features(Mapped):
         try:
             problem.kernel.features(64, 0)  # few: a look whether there is a map
         except InvalidArgument:
-            return "the kernel has no explicit map"
+            return f'{type(problem.kernel).__name__} has no explicit map; "nystrom" needs none'
         return ""
 
     @staticmethod

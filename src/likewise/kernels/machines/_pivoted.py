@@ -49,6 +49,7 @@ def pivoted_cholesky(
         asked = min(PROPOSED, rank - done)
         proposed = rng.choice(n, size=asked, p=left / left.sum())
         columns = np.asarray(kernel._matrix(rows, take(rows, proposed), workers), dtype=np.float64)
+        checked(columns, kernel)
         columns -= F[:, :done] @ F[proposed, :done].T
         taken = _accepted(columns[proposed], left[proposed], rng)
         if not len(taken):  # rounding: what seemed left of these is nothing

@@ -42,7 +42,8 @@ class GraphProximity(Kernel):
 
     Args:
         adjacency: (n, n) array or scipy sparse matrix, symmetric.
-        measure: see the table. t: see the table. log: the logarithm of every entry.
+        measure: see the table. t: see the table; None is 1/(2r) for ``walk``, 0.85 for
+            ``pagerank`` and 1 for the others. log: the logarithm of every entry.
 
     Raises:
         InvalidArgument: an unknown measure, a t outside of its range, an adjacency that is not
@@ -65,7 +66,12 @@ class GraphProximity(Kernel):
 
     @suggest_arguments
     def __init__(
-        self, adjacency: Any, measure: str = "communicability", t: float = 1.0, *, log: bool = False
+        self,
+        adjacency: Any,
+        measure: str = "communicability",
+        t: float | None = None,
+        *,
+        log: bool = False,
     ) -> None:
         self.adjacency = adjacency
         self.measure = measure
@@ -76,7 +82,7 @@ class GraphProximity(Kernel):
     def _check_parameters(self) -> None:
         self._measure = resolve_measure(self.measure)
         A = as_adjacency(self.adjacency)
-        if self._measure != "commute" and check_number("t", self.t) <= 0:
+        if self._measure != "commute" and self.t is not None and check_number("t", self.t) <= 0:
             raise InvalidArgument(f"t must be positive; got {self.t}")
         if self.log:
             _check_log(self._measure, A)
@@ -84,16 +90,23 @@ class GraphProximity(Kernel):
         self._check_range(A)
 
     def _check_range(self, A: Float64Array) -> None:
-        if self._measure == "walk" and self.t * (radius := spectral_radius(A)) >= 1:
-            raise InvalidArgument(f"walk: t must be below 1/r = {1 / radius:.6g}; got {self.t}")
+        self._t = self._usual_t(A) if self.t is None else float(self.t)
+        if self._measure == "walk" and self._t * (radius := spectral_radius(A)) >= 1:
+            raise InvalidArgument(f"walk: t must be below 1/r = {1 / radius:.6g}; got {self._t}")
         if self._measure == "pagerank":
-            if self.t >= 1:
-                raise InvalidArgument(f"pagerank: t must be below 1; got {self.t}")
+            if self._t >= 1:
+                raise InvalidArgument(f"pagerank: t must be below 1; got {self._t}")
             if not (degrees := A.sum(axis=1)).all():
                 raise InvalidArgument(
                     f"pagerank: node {int(degrees.argmin())} has no edge; leave it out, or use "
                     "another measure"
                 )
+
+    def _usual_t(self, A: Float64Array) -> float:
+        if self._measure == "walk":
+            radius = spectral_radius(A)
+            return 0.5 / radius if radius else 0.5
+        return 0.85 if self._measure == "pagerank" else 1.0
 
     @property
     def psd(self) -> bool:
@@ -102,12 +115,12 @@ class GraphProximity(Kernel):
     def matrix(self) -> Float64Array:
         """The proximities of all nodes, (n, n); made at the first use and kept."""
         if self._proximities is None:
-            K = MEASURES[self._measure](as_adjacency(self.adjacency), float(self.t))
+            K = MEASURES[self._measure](as_adjacency(self.adjacency), self._t)
             K = (K + K.T) / 2
             if self.log:
                 if K.min() <= 0:
                     raise InvalidArgument(
-                        f"{self.measure}, t = {self.t:g}: proximities underflow to "
+                        f"{self.measure}, t = {self._t:g}: proximities underflow to "
                         f"{K.min():.3g} and have no logarithm; take a larger t"
                     )
                 K = np.log(K)

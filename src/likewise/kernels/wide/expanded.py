@@ -32,6 +32,10 @@ LEAST = 1e-12
 TOO_STEEP = 20.0
 #: or where they have more of it by so much, which is a jump between two panels.
 JUMP = 1e-9
+#: or where each of the last octaves of terms has as much of it as the one before: shares that fall
+#: like 1 / k, whose sum is infinite. Those of a bend fall by 0.71 an octave, and those of a smooth
+#: function ever faster.
+ENDLESS = 0.95, 1.1
 #: The step of numerical differentiation, whose error goes with its fourth power.
 STEP = 1e-3
 
@@ -171,6 +175,7 @@ class Expanded(Activation):
             )
         a = a[:, :terms]
         tangent = bool(((slopes <= TOO_STEEP * held) & (held <= (1 + JUMP) * slopes)).all())
+        tangent = tangent and not _endless(np.arange(terms) * a**2)
         rest = np.sqrt(left * squares)
         steep = np.sqrt(np.maximum(slopes - held, 0.0))
         values = np.column_stack([rest, steep, squares, slopes, a])
@@ -255,6 +260,18 @@ def _enough(shares: Float64Array, squares: Float64Array, slopes: Float64Array) -
     few = (beyond <= LEFT_OUT[0]) & (steeper <= LEFT_OUT[1] * slopes[:, None])
     enough = np.flatnonzero(few.all(axis=0))
     return max(int(enough[0]), 1) if len(enough) else len(k)
+
+
+def _endless(shares: Float64Array) -> bool:
+    """Whether the sum of the ``shares`` goes on for ever; only where all `TERMS` were needed."""
+    if shares.shape[1] < TERMS[-1]:
+        return False
+    octaves = np.add.reduceat(shares, [0, 16, 32, 64, 128], axis=1)[:, 1:]
+    falls = octaves[:, 1:] / octaves[:, :-1]
+    near_one = (falls > ENDLESS[0]) & (falls < ENDLESS[1])
+    # A steep but smooth function passes by 1 on its way down.
+    steady = np.diff(falls, axis=1) > -0.01
+    return bool((near_one.all(axis=1) & steady.all(axis=1)).any())
 
 
 def _series(pairs: list[tuple[Float64Array, Float64Array]], rho: Float64Array) -> Float64Array:
