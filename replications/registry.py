@@ -123,5 +123,6 @@ REPLICATIONS: dict[str, Replication] = {
         prior_matching.REPLICATION,
         frechet_labels.REPLICATION,
         label_codes.REPLICATION,
+        bmdal.REPLICATION,
     )
 }
