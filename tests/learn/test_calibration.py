@@ -189,12 +189,12 @@ GOOD = [[0.5, 0.5], [0.2, 0.8]]
 @pytest.mark.parametrize(
     ("P", "labels", "error", "message"),
     [
-        ([["a", "b"]], [0], InvalidType, "must be numbers"),
-        ([0.5, 0.5], [0, 1], InvalidArgument, r"\(n, classes\); got shape \(2,\)"),
-        (np.empty((0, 2)), [], InvalidArgument, "got shape"),
-        ([[0.5, 0.5], [np.nan, 1.0]], [0, 1], InvalidArgument, "row 1 must be numbers from 0 to 1"),
-        ([[0.5, 0.4]], [0], InvalidArgument, "row 0 .* sum 1"),
-        ([[-0.5, 1.5]], [0], InvalidArgument, "row 0"),
+        ([["a", "b"]], [0], InvalidType, "must be a table of numbers"),
+        ([0.5, 0.5], [0, 1], InvalidArgument, r"rows and columns; its shape is \(2,\)"),
+        (np.empty((0, 2)), [], InvalidArgument, "rows and columns"),
+        ([[0.5, 0.5], [np.nan, 1.0]], [0, 1], InvalidArgument, "row 1, column 0 is nan"),
+        ([[0.5, 0.4]], [0], InvalidArgument, "row 0 sums to 0.9"),
+        ([[-0.5, 1.5]], [0], InvalidArgument, "must not be negative"),
         (GOOD, [0], InvalidArgument, r"labels must be \(2,\)"),
         (GOOD, [0, 2], InvalidArgument, "row 1 holds 2, which is none of the 2 classes"),
         (GOOD, ["a", "b"], InvalidArgument, "row 0 holds 'a'"),

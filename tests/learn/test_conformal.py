@@ -331,7 +331,7 @@ def test_refusals(kind, estimator, options, error, message):
 def test_refusals_of_labels_and_questions():
     with pytest.raises(InvalidArgument, match="only one class"):
         ConformalClassifier().fit(X, ["a"] * 30)
-    with pytest.raises(InvalidArgument, match="number of row 2 is missing"):
+    with pytest.raises(InvalidArgument, match="row 2 is missing"):
         ConformalRegressor().fit(X, [0.0, 1.0, np.nan, *range(27)])
     for model, question in (
         (ConformalClassifier(), "predict_set"),

@@ -122,7 +122,7 @@ X, y, Q = data()
         ({"aggregate": "nearest", "kept": 0}, y, InvalidArgument, "kept must be at least 1"),
         ({"index": "graph"}, y, InvalidType, "index must be one of"),
         ({"random_state": -1}, y, InvalidArgument, "random_state must be at least 0"),
-        ({}, y[:-1], InvalidArgument, "82 (labels|numbers), X has 83 rows"),
+        ({}, y[:-1], InvalidArgument, "82 (labels|rows), X has 83 rows"),
         ({}, None, InvalidArgument, "requires y"),
         ({}, np.where(y == 2, np.nan, y), InvalidArgument, "row [0-9]+ is missing"),
     ],

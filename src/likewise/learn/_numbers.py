@@ -10,7 +10,7 @@ from sklearn.utils.validation import column_or_1d
 
 from likewise._arguments import check_count, check_number
 from likewise.errors import InvalidArgument, InvalidType
-from likewise.learn._checks import NO_TARGETS
+from likewise.learn._targets import check_targets
 
 Float64Array = npt.NDArray[np.float64]
 
@@ -22,23 +22,12 @@ def check_numbers(y: Any, count: int) -> Float64Array:
         InvalidArgument: none given, another number of them, or a missing one. InvalidType: no
             numbers, or several a row.
     """
-    if y is None:
-        raise InvalidArgument(NO_TARGETS)
-    try:
-        numbers = np.asarray(y, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise InvalidType(f"y must be numbers; got {y!r:.60}") from None
-    if numbers.ndim > 2 or (numbers.ndim == 2 and numbers.shape[1] != 1):
-        raise InvalidType(f"y must be one number a row; got shape {numbers.shape}")
-    numbers = np.asarray(column_or_1d(numbers, warn=True), dtype=np.float64)
-    if len(numbers) != count:
-        raise InvalidArgument(f"y has {len(numbers)} numbers, X has {count} rows")
-    if not np.isfinite(numbers).all():
-        row = int(np.argwhere(~np.isfinite(numbers))[0, 0])
-        raise InvalidArgument(
-            f"y: the number of row {row} is missing (NaN or infinity, inf); leave such rows out"
-        )
-    return numbers
+    targets, single = check_targets(y, count)
+    if targets.shape[1] > 1:
+        raise InvalidType(f"y must be one number a row; got {targets.shape[1]}")
+    if not single:
+        column_or_1d(targets, warn=True)  # says that a column was taken for a line
+    return np.asarray(targets[:, 0])
 
 
 def check_generator(random_state: Any) -> np.random.Generator:

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from likewise._arguments import check_count, suggest_arguments
-from likewise.errors import InvalidArgument, InvalidType
+from likewise.errors import InvalidArgument
+from likewise.learn._probabilities import check_probabilities
 
 Float64Array = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -28,30 +29,6 @@ class ReliabilityCurve(NamedTuple):
     confidence: Float64Array
     accuracy: Float64Array
     rows: IntArray
-
-
-def check_probabilities(probabilities: Any) -> Float64Array:
-    """(n, classes) as float64.
-
-    Raises:
-        InvalidType: no table of numbers. InvalidArgument: no rows, a number outside [0, 1] or NaN,
-            or a row that does not sum to 1 (to 1e-6).
-    """
-    try:
-        table = np.asarray(probabilities, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise InvalidType(f"probabilities must be numbers; got {probabilities!r:.60}") from None
-    if table.ndim != 2 or 0 in table.shape:
-        raise InvalidArgument(f"probabilities must be (n, classes); got shape {table.shape}")
-    wrong = ~((table >= 0) & (table <= 1 + 1e-6)).all(axis=1)
-    wrong |= ~(np.abs(np.where(np.isfinite(table), table, 0.0).sum(axis=1) - 1) <= 1e-6)
-    if wrong.any():
-        row = int(np.flatnonzero(wrong)[0])
-        raise InvalidArgument(
-            f"probabilities: row {row} must be numbers from 0 to 1 with the sum 1; got "
-            f"{table[row].tolist()!s:.80}"
-        )
-    return table
 
 
 def check_columns(labels: Any, count: int, columns: int, classes: Any = None) -> IntArray:

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from likewise.errors import DimensionMismatch, InvalidArgument
-from likewise.learn.calibration import check_columns, check_probabilities
+from likewise.learn._probabilities import check_probabilities
+from likewise.learn.calibration import check_columns
 
 Float64Array = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
