@@ -7,7 +7,7 @@
 3. Every row asks so many cells; the metric itself, in float64, ranks what is promising.
 4. A row hears of those that found it: what only one of two saw, both have.
 5. Other rows drawn by chance tell how many true neighbours the lists hold. Where it is too few,
-   3 and 4 are done again with twice the effort; where that costs as much, all is compared.
+   3 and 4 are done again with half as much effort more; where that costs as much, all is compared.
 """
 
 from __future__ import annotations
