@@ -98,7 +98,7 @@ def _by_cells(
     while effort is not None:
         keep = min(2 * k, effort.promising)
         found, compared = search_cells(rows, cells, effort, keep, metric.name, jobs)
-        lists, scanned = heard(found, k), scanned + compared
+        lists, scanned = heard(found, k, jobs), scanned + compared
         few = np.flatnonzero(~np.isfinite(lists.distances[:, -1]))
         if len(few):
             lists.ids[few], lists.distances[few] = true_lists(few)
