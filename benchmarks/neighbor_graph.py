@@ -22,7 +22,7 @@ Ids = npt.NDArray[np.int64]
 
 K, JOBS, ROUNDS, JUDGED = 15, 2, 3, 1000
 #: Generated rows; rows of the build before the clock, which compiles what must be compiled.
-SENTENCES, FEW = 50_000, 4_500
+SENTENCES, FEW = 30_000, 4_500
 TARGETS = (0.95, 0.99)
 #: Rounds that pynndescent is held to; None is its own choice.
 ITERATIONS = (None, 3, 2)

@@ -57,7 +57,7 @@ def built(index: Index, k: int, recall: float, seed: int, jobs: int) -> Built:
         rows = rows_at(index, positions)
         cells = by_cells(rows, metric_of(index), width, recall, true_lists, seed=seed, jobs=jobs)
         if cells is not None:
-            lists = Lists(positions[cells.lists.ids], np.ascontiguousarray(cells.lists.distances))
+            lists = Lists(positions[cells.lists.ids], cells.lists.distances)
             seconds = perf_counter() - start
             info = SearchInfo("cells", cells.recall, cells.scanned, seconds, count, cells.reason)
             return Built(lists, cells.recall, info)
