@@ -197,8 +197,8 @@ def judged(
         "regular grid every row of the boundary weighs more than every other (a test).",
         f"Seconds of the processor for {', '.join(f'{n:,}' for n in SIZES[: len(seconds)])} rows "
         f"in three dimensions: {', '.join(f'{s:.2f}' for s in seconds)}, search of neighbours "
-        "in a k-d tree included; the least of three rounds, a thousand rows at a time. (All rows at "
-        "once, as first measured, grew as n^1.1 to n^1.4, by memory.)",
+        "in a k-d tree included; the least of three rounds, a thousand rows at a time. (All rows "
+        "at once, as first measured, grew as n^1.1 to n^1.4, by memory.)",
     ]
     return Outcome(verdict, measured, measured, tables, notes)
 
