@@ -245,6 +245,7 @@ NOTES = [
     "are asked, for all alike.",
     "A first form, with kernel ridge by an RBF kernel on pixels in place of networks' features, "
     "was behind k-means on all three tasks, and random rows on the source.",
+    f"Means of {SEEDS} seeds: differences of half a point may be chance.",
 ]
 
 REPLICATION = Replication(
