@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from likewise.learn import MSplitNeighborsRegressor
 from replications import m_split as study
 from replications.data import DataFolder
 from replications.protocol import Progress, Setting, Verdict
@@ -14,6 +15,15 @@ def test_the_quick_form_runs_without_data(tmp_path):
     best, over = outcome.tables
     assert len(best.rows) == 3 * (2 * 2 + len(study.REAL))
     assert [row[0] for row in over.rows] == ["regression"] * 3 + ["classification"] * 3
+
+
+def test_one_product_finds_what_searches_of_the_parts_find():
+    rng = np.random.default_rng(0)
+    X, Q = rng.random((90, 3)), rng.random((7, 3))
+    model = MSplitNeighborsRegressor(parts=13, random_state=4).fit(X, np.zeros(90))
+    ids, squares = study.nearest_in_parts(X, Q, model.part_rows_)
+    assert ids.tolist() == model.neighbors(Q).ids[:, :, 0].tolist()
+    np.testing.assert_allclose(squares, model.neighbors(Q).distances[:, :, 0] ** 2, atol=1e-6)
 
 
 def test_one_part_is_one_neighbour_for_all_three():
