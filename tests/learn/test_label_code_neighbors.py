@@ -239,6 +239,17 @@ def test_queries_in_blocks_are_the_same(monkeypatch):
     assert np.array_equal(model.predict(X), whole)
 
 
+def test_the_threshold_of_many_rows_is_by_some_of_them(monkeypatch):
+    X, Y = world(120)
+    whole = LCN(k=5, codes=None).fit(X, Y)
+    monkeypatch.setattr("likewise.learn.label_code_neighbors.JUDGED", 40)
+    some = [LCN(k=5, codes=None, random_state=seed).fit(X, Y) for seed in (3, 3)]
+    assert some[0].threshold_ == some[1].threshold_
+    rows = np.sort(np.random.default_rng(3).choice(120, 40, replace=False))
+    scores = whole._scores(whole._left_out(X, 5)[rows])
+    assert some[0].threshold_ == best_threshold(scores, Y[rows])
+
+
 def test_rows_without_labels_vote_for_none():
     X = np.array([[0.0], [0.1], [0.2], [9.0], [9.1], [9.2]])
     Y = np.array([[1, 0], [1, 0], [1, 0], [0, 0], [0, 0], [0, 1]])

@@ -256,6 +256,22 @@ def test_the_positive_label_may_be_named_and_columns_too():
     np.testing.assert_allclose(named.propensity_, placed.propensity_, rtol=1e-6)
 
 
+class Strict(LogisticRegression):
+    """Refuses negative weights, as many do."""
+
+    def fit(self, X, y, sample_weight=None):
+        if sample_weight.min() < 0:
+            raise ValueError("no negative weights")
+        return super().fit(X, y, sample_weight)
+
+
+def test_a_classifier_that_refuses_negative_weights():
+    X, _, _, labelled = world(11, 100)
+    PropensityClassifier(Strict(), 0.5).fit(X, labelled)
+    with pytest.raises(InvalidArgument, match=r"Strict.*no negative weights.*likelihood"):
+        PropensityClassifier(Strict(), 0.5, method="risk").fit(X, labelled)
+
+
 def test_em_that_is_cut_short_says_so():
     X, _, _, labelled = world(10, 200)
     with pytest.warns(ConvergenceWarning, match="raise max_iter"):
@@ -311,6 +327,7 @@ PC, NPC = PropensityClassifier, NeighborsPropensityClassifier
         (lambda: NPC(propensity="known").fit(X, Y), InvalidArgument, "one a row"),
         (lambda: NPC(method="nnpu").fit(X, Y), InvalidArgument, '"risk"'),
         (lambda: NPC(k=0).fit(X, Y), InvalidArgument, "k must"),
+        (lambda: PC().fit(X, Y, propensities=1), UnknownArgument, "mean 'propensity'"),
     ],
 )
 def test_impossible_calls(call, error, words):

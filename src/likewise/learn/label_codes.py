@@ -244,6 +244,7 @@ class DeepCodes:
             raise InvalidArgument(f"learning_rate must be positive; got {self.learning_rate!r}")
 
 
+@suggest_arguments
 def decoded_votes(
     codes: LabelCodes, weights: sparse.csr_array, held: Float64Array, otherwise: Float64Array
 ) -> Float64Array:
