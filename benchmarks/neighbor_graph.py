@@ -103,7 +103,8 @@ def theirs(metric: str, rounds: int | None) -> Callable[[FloatRows], Ids]:
         ids: Ids = np.asarray(index.neighbor_graph[0], dtype=np.int64)
         own = ids == np.arange(len(X))[:, None]
         own[~own.any(axis=1), -1] = True
-        return ids[~own].reshape(len(X), K)
+        kept: Ids = ids[~own].reshape(len(X), K)
+        return kept
 
     return build
 

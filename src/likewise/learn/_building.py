@@ -82,7 +82,7 @@ def quick(index: Index, count: int, recall: float) -> bool:
 def changed(before: Built, lists: Lists, count: int, info: SearchInfo) -> Built:
     """``count`` of the lists were searched for anew, as ``info`` says; the others are as good."""
     share = count / max(1, len(lists.ids))
-    recall = (1.0 - share) * before.recall + share * info.recall
+    recall = before.recall + share * (info.recall - before.recall)
     return Built(lists, recall, replace(before.info, recall=recall, matching=len(lists.ids)))
 
 
