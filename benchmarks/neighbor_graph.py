@@ -22,7 +22,7 @@ Ids = npt.NDArray[np.int64]
 
 K, JOBS, ROUNDS, JUDGED = 15, 2, 3, 1000
 #: Generated rows; rows of the build before the clock, which compiles what must be compiled.
-SENTENCES, FEW = 50_000, 4_500
+SENTENCES, FEW = 30_000, 4_500
 TARGETS = (0.95, 0.99)
 #: Rounds that pynndescent is held to; None is its own choice.
 ITERATIONS = (None, 3, 2)
@@ -103,7 +103,8 @@ def theirs(metric: str, rounds: int | None) -> Callable[[FloatRows], Ids]:
         ids: Ids = np.asarray(index.neighbor_graph[0], dtype=np.int64)
         own = ids == np.arange(len(X))[:, None]
         own[~own.any(axis=1), -1] = True
-        return ids[~own].reshape(len(X), K)
+        kept: Ids = ids[~own].reshape(len(X), K)
+        return kept
 
     return build
 

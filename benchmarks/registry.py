@@ -45,5 +45,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         neighbor_graph.BENCHMARK,
         class_means.BENCHMARK,
         label_errors.BENCHMARK,
+        class_means.BENCHMARK,
+        neighbors.BENCHMARK,
     )
 }

@@ -93,7 +93,7 @@ def judged(names: tuple[str, ...], areas: Table64, last: Table64) -> Outcome:
     said = ", ".join(f"{mean:+.3f} ± {error:.3f} to {name}" for name, (mean, error) in gaps.items())
     measured = (
         f"mean log RMSE of LCMD on sketched gradients {means[at[OURS]]:.3f}, of random labels "
-        f"{means[at[RANDOM]]:.3f}; differences, with their standard error over sets and seeds: "
+        f"{means[at[RANDOM]]:.3f}; differences, with their standard error over seeds: "
         f"{said}; better than random on {wins} of {len(names)} sets"
     )
     rows = [

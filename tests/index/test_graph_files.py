@@ -61,13 +61,15 @@ for metric in ("euclidean", "cosine", "dot"):
 
 @pytest.fixture(scope="session")
 def portable(tmp_path_factory):
-    """What the plain loops make of the same rows, in a process and a cache folder of their own."""
+    """What the plain loops make of the same rows, in a process of their own.
+
+    They are kept in the usual cache: it takes minutes to compile them, and others want them too.
+    """
     folder = tmp_path_factory.mktemp("portable")
     environment = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join([str(SOURCE), str(SOURCE.parent), *sys.path]),
         "LIKEWISE_KERNELS": "plain",
-        "LIKEWISE_CACHE": str(folder / "cache"),
     }
     command = [sys.executable, "-c", PROGRAM, str(folder)]
     subprocess.run(command, env=environment, check=True, timeout=280, capture_output=True)

@@ -115,6 +115,10 @@ def test_the_mean_of_linear_codes_is_the_projected_vote():
     np.testing.assert_allclose(found, wanted)
 
 
+def taught(targets):
+    return DeepCodes(6, hidden=32, epochs=150, learning_rate=0.02, targets=targets)
+
+
 @pytest.mark.parametrize("targets", ["labels", "mixed", "neighbors"])
 def test_deep_codes_learn_their_targets(targets):
     X, Y = world(90)
@@ -122,9 +126,7 @@ def test_deep_codes_learn_their_targets(targets):
     near = np.argsort(((X[:, None] - X[None]) ** 2).sum(axis=2), axis=1)[:, 1:6]
     flat = near.ravel()
     W = vote_weights(flat, np.ones(len(flat)), np.arange(91) * 5, 90)
-    codes = DeepCodes(6, hidden=32, epochs=150, learning_rate=0.02, targets=targets).fit(
-        labels, W, 0
-    )
+    codes = taught(targets).fit(labels, W, 0)
     back = codes.decode(codes.encode(labels))
     assert f1_score(Y, back > 0.5, average="micro", zero_division=0) > 0.97
     mean = W @ codes.encode(labels)
@@ -136,17 +138,13 @@ def test_deep_codes_learn_their_targets(targets):
         p = np.clip(codes.decode(mean), 1e-9, 1 - 1e-9)
         return -(targets * np.log(p) + (1 - targets) * np.log(1 - p)).mean()
 
-    plain = DeepCodes(6, hidden=32, epochs=150, learning_rate=0.02, targets="labels").fit(
-        labels, W, 0
-    )
+    plain = taught("labels").fit(labels, W, 0)
     untaught = np.clip(plain.decode(W @ plain.encode(labels)), 1e-9, 1 - 1e-9)
     if targets != "labels":
         goal = (W @ labels).toarray() if targets == "mixed" else Y
         before = -(goal * np.log(untaught) + (1 - goal) * np.log(1 - untaught)).mean()
         assert loss(goal) < before
-    again = DeepCodes(6, hidden=32, epochs=150, learning_rate=0.02, targets=targets).fit(
-        labels, W, 0
-    )
+    again = taught(targets).fit(labels, W, 0)
     assert np.array_equal(again.decode(mean), codes.decode(mean))
 
 
@@ -239,6 +237,17 @@ def test_queries_in_blocks_are_the_same(monkeypatch):
     whole = model.predict(X)
     monkeypatch.setattr("likewise.learn.label_code_neighbors.AT_ONCE", 30)
     assert np.array_equal(model.predict(X), whole)
+
+
+def test_the_threshold_of_many_rows_is_by_some_of_them(monkeypatch):
+    X, Y = world(120)
+    whole = LCN(k=5, codes=None).fit(X, Y)
+    monkeypatch.setattr("likewise.learn.label_code_neighbors.JUDGED", 40)
+    some = [LCN(k=5, codes=None, random_state=seed).fit(X, Y) for seed in (3, 3)]
+    assert some[0].threshold_ == some[1].threshold_
+    rows = np.sort(np.random.default_rng(3).choice(120, 40, replace=False))
+    scores = whole._scores(whole._left_out(X, 5)[rows])
+    assert some[0].threshold_ == best_threshold(scores, Y[rows])
 
 
 def test_rows_without_labels_vote_for_none():

@@ -169,6 +169,19 @@ def test_the_temperature_by_rows_left_out():
     assert dealt[0].temperature_ == dealt[1].temperature_
 
 
+def test_the_temperature_by_classes_left_out():
+    rng = np.random.default_rng(11)
+    y = rng.integers(0, 4, 80)
+    X = rng.standard_normal((80, 2)) + y[:, None]
+    model = LabelMetricClassifier(GaussianNB(), line(4), temperature="classes", cv=9).fit(X, y)
+    P = np.zeros((80, 4))
+    for c in range(4):  # no more folds than classes: each is left out alone
+        rest = [i for i in range(4) if i != c]
+        trained = GaussianNB().fit(X[y != c], y[y != c])
+        P[np.ix_(y == c, rest)] = trained.predict_proba(X[y == c])
+    assert model.temperature_ == metric_temperature(P, line(4), y)
+
+
 X, Y = np.arange(6.0)[:, None], np.array([0, 0, 1, 1, 2, 2])
 
 
@@ -192,6 +205,12 @@ X, Y = np.arange(6.0)[:, None], np.array([0, 0, 1, 1, 2, 2])
         (lambda: LabelMetricClassifier(LinearSVC()).fit(X, Y), InvalidType, "predict_proba"),
         (lambda: LabelMetricClassifier(temperature=0.0).fit(X, Y), InvalidArgument, "positive"),
         (lambda: LabelMetricClassifier(temperature="loo").fit(X, Y), InvalidArgument, '"cv"'),
+        (
+            lambda: LabelMetricClassifier(temperature="classes", cv=LeaveOneOut()).fit(X, Y),
+            InvalidType,
+            "cv must be",
+        ),
+        (lambda: LabelMetricClassifier(temperature="cv", cv=1).fit(X, Y), InvalidArgument, "2"),
         (lambda: LabelMetricClassifier(labels=[0, 1]).fit(X, Y), InvalidArgument, "label 2, which"),
         (lambda: LabelMetricClassifier().fit(X, [3] * 6), InvalidArgument, "only one class, 3"),
         (lambda: LabelMetricClassifier(labels=[0, 0]).fit(X, Y), InvalidArgument, "different"),

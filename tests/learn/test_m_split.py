@@ -5,7 +5,7 @@ import pytest
 
 from likewise.errors import InvalidArgument, InvalidType
 from likewise.index import Exact, Graph
-from likewise.learn import MSplitNeighborsClassifier, MSplitNeighborsRegressor
+from likewise.learn import MSplitNeighbors, MSplitNeighborsRegressor
 from likewise.learn.m_split import nearest_parts, split_rows, usual_kept
 from likewise.testing.estimator import EstimatorConformance
 
@@ -14,7 +14,7 @@ class TestClassifier(EstimatorConformance):
     takes_jobs = True
 
     def make(self, **options):
-        return MSplitNeighborsClassifier(**{"parts": 5, "aggregate": "nearest", **options})
+        return MSplitNeighbors(**{"parts": 5, "aggregate": "nearest", **options})
 
 
 class TestRegressor(EstimatorConformance):
@@ -49,7 +49,7 @@ def plain(model, X, y, Q, kept):
 def test_against_a_loop_over_parts(k, aggregate, kept):
     X, y, Q = data()
     options = {"parts": 7, "k": k, "aggregate": aggregate, "kept": kept}
-    model = MSplitNeighborsClassifier(**options).fit(X, y)
+    model = MSplitNeighbors(**options).fit(X, y)
     counted = {"all": 7, "nearest": kept or usual_kept(7, k)}[aggregate]
     votes = plain(model, X, y, Q, counted)
     assert votes.shape == (9, counted * k)
@@ -70,10 +70,10 @@ def test_parts_are_a_partition(count, parts):
 
 def test_parts_are_drawn_at_random():
     X, y, _ = data()
-    one, two = (MSplitNeighborsClassifier(random_state=s).fit(X, y).part_rows_ for s in (0, 1))
+    one, two = (MSplitNeighbors(random_state=s).fit(X, y).part_rows_ for s in (0, 1))
     assert any(a.tolist() != b.tolist() for a, b in zip(one, two, strict=True))
     # Sorted labels are in every part, which they would not be if parts were cut in order.
-    model = MSplitNeighborsClassifier(parts=4).fit(X, np.sort(y))
+    model = MSplitNeighbors(parts=4).fit(X, np.sort(y))
     assert all(set(np.sort(y)[part]) == {0, 1, 2} for part in model.part_rows_)
 
 
@@ -97,15 +97,15 @@ def test_equal_distances_go_to_the_first_part_even_where_all_are_kept():
 
 def test_takes_any_index():
     X, y, Q = data()
-    plain_ = MSplitNeighborsClassifier(parts=3).fit(X, y)
-    graph = MSplitNeighborsClassifier(parts=3, index=Graph("euclidean"), recall=1.0).fit(X, y)
+    plain_ = MSplitNeighbors(parts=3).fit(X, y)
+    graph = MSplitNeighbors(parts=3, index=Graph("euclidean"), recall=1.0).fit(X, y)
     np.testing.assert_array_equal(
         plain_.neighbors(Q).distances.round(9), graph.neighbors(Q).distances.round(9)
     )
 
 
 def test_one_class_is_always_answered():
-    model = MSplitNeighborsClassifier(parts=2).fit([[0.0], [1.0], [2.0]], ["a"] * 3)
+    model = MSplitNeighbors(parts=2).fit([[0.0], [1.0], [2.0]], ["a"] * 3)
     assert model.predict([[9.0]]).tolist() == ["a"]
 
 
@@ -128,7 +128,7 @@ X, y, Q = data()
     ],
     ids=str,
 )
-@pytest.mark.parametrize("kind", [MSplitNeighborsClassifier, MSplitNeighborsRegressor])
+@pytest.mark.parametrize("kind", [MSplitNeighbors, MSplitNeighborsRegressor])
 def test_refusals(kind, options, labels, error, message):
     with pytest.raises(error, match=message):
         kind(**options).fit(X, labels)

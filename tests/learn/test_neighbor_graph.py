@@ -21,11 +21,10 @@ from likewise.errors import (
     UnknownArgument,
 )
 from likewise.index import Exact, Gaussian, Graph, Tree, Window
-from likewise.learn import NeighborGraph, _building
+from likewise.learn import NeighborGraph, _building, _cells, _effort
+from likewise.learn._cell_search import Effort
 from likewise.learn._searching import Lists, fitted_index, leave_one_out, nearest
 from likewise.metrics import METRICS, Metric, names, resolve
-
-RNG = np.random.default_rng(0)
 
 
 def clouds(count, dim=6, seed=0):
@@ -130,6 +129,16 @@ def test_any_history_ends_as_a_graph_built_anew(metric):
     assert graph.recall == 1.0
 
 
+def test_rows_that_lie_masked_and_rows_that_were_moved_together():
+    X = clouds(500, dim=4, seed=9)
+    graph = NeighborGraph(k=5).fit(X[:300])
+    for gone, new in ((60, 10), (90, 10), (3, 50), (120, 0), (1, 100)):
+        graph.delete(np.random.default_rng(gone).permutation(graph.positions)[:gone])
+        graph.add(X[300 : 300 + new])
+        same(graph, NeighborGraph(k=5).fit(graph.rows))
+    assert graph.index.next_position > len(graph.index.rows)
+
+
 def test_a_metric_that_is_not_symmetric_is_asked_from_the_side_of_the_row():
     def pairwise(X, Y):
         gap = np.asarray(Y, np.float64)[None] - np.asarray(X, np.float64)[:, None]
@@ -156,7 +165,7 @@ def test_an_exact_index_of_another_kind_is_exact():
 
 
 def test_an_approximate_index_is_asked_and_its_recall_is_measured():
-    X = np.random.default_rng(1).standard_normal((1500, 20)).astype(np.float32)
+    X = np.random.default_rng(1).standard_normal((900, 20)).astype(np.float32)
     graph = NeighborGraph(k=10, index=Graph("cosine"), recall=0.9).fit(X)
     sound(graph)
     truth = NeighborGraph(k=10, index=Exact("cosine")).fit(X)
@@ -218,6 +227,23 @@ def test_recall_1_compares_all_rows(few_are_many):
     graph = NeighborGraph(k=5, recall=1.0).fit(X)
     assert graph.info.strategy == "exact"
     np.testing.assert_array_equal(graph.distances, NeighborGraph(k=5, recall=1).fit(X).distances)
+
+
+def test_too_little_effort_is_noticed_and_more_is_spent(few_are_many, monkeypatch):
+    X = clouds(1500, dim=24, seed=2)
+    start = Effort(cells=1, width=16, promising=10)
+    monkeypatch.setattr(_cells, "choose", lambda *_: start)
+    graph = NeighborGraph(k=8, recall=0.9).fit(X)
+    assert graph.recall >= 0.9
+    assert "asks 1 of" not in graph.info.reason
+    assert np.isfinite(graph.distances).all()
+
+
+def test_rows_without_structure_are_all_compared(few_are_many, monkeypatch):
+    monkeypatch.setattr(_effort, "SCAN_QUERY", 0.0)  # as it is with very many rows
+    X = np.random.default_rng(0).standard_normal((600, 100))
+    graph = NeighborGraph(k=8, recall=0.99).fit(X)
+    assert (graph.info.strategy, graph.recall) == ("exact", 1.0)
 
 
 def test_cells_are_changed_and_made_anew_when_much_changes(few_are_many):

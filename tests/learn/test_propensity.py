@@ -34,7 +34,7 @@ class TestNeighborsPropensityClassifier(EstimatorConformance):
         return NeighborsPropensityClassifier(**options)
 
 
-def world(seed, rows=1500):
+def world(seed, rows=1000):
     """Rows, which are positive, how probably labelled (by the last two columns), and labels."""
     rng = np.random.default_rng(seed)
     positive = rng.random(rows) < 0.4
@@ -177,7 +177,9 @@ def test_what_each_knowledge_of_the_propensity_is_worth():
         models = {
             "scar": PropensityClassifier(n_init=1).fit(X, labelled),
             "true": PropensityClassifier(propensity="known").fit(X, labelled, propensity=e),
-            "em": PropensityClassifier(propensity="em", propensity_columns=[3, 4]).fit(X, labelled),
+            "em": PropensityClassifier(propensity="em", propensity_columns=[3, 4], n_init=1).fit(
+                X, labelled
+            ),
             "nn": NeighborsPropensityClassifier(propensity="known").fit(X, labelled, e),
             "nn risk": NeighborsPropensityClassifier(propensity="known", method="risk").fit(
                 X, labelled, e
@@ -201,15 +203,15 @@ def test_what_each_knowledge_of_the_propensity_is_worth():
 
 def test_a_constant_propensity_learnt_and_known():
     rng = np.random.default_rng(5)
-    positive = rng.random(1_500) < 0.5
-    X = rng.standard_normal((1_500, 2)) + 2.5 * positive[:, None]
-    labelled = positive & (rng.random(1_500) < 0.25)
-    learnt = PropensityClassifier(n_init=2).fit(X, labelled)
-    assert learnt.propensity_[0] == pytest.approx(0.25, abs=0.03)
+    positive = rng.random(1_000) < 0.5
+    X = rng.standard_normal((1_000, 2)) + 2.5 * positive[:, None]
+    labelled = positive & (rng.random(1_000) < 0.25)
+    learnt = PropensityClassifier(n_init=1).fit(X, labelled)
+    assert learnt.propensity_[0] == pytest.approx(0.25, abs=0.05)
     assert np.array_equal(learnt.predict_propensity(X), learnt.propensity_)
     known = PropensityClassifier(propensity=0.25).fit(X, labelled)
     assert (known.predict(X) == learnt.predict(X)).mean() > 0.99
-    assert known.prior_ == pytest.approx(0.5, abs=0.03)
+    assert known.prior_ == pytest.approx(0.5, abs=0.05)
 
 
 def test_any_classifier_that_takes_weights():
@@ -252,6 +254,22 @@ def test_the_positive_label_may_be_named_and_columns_too():
     named = PropensityClassifier(propensity_columns=["d", "e"], **options).fit(table, labelled)
     placed = PropensityClassifier(propensity_columns=[3, 4], **options).fit(X, labelled)
     np.testing.assert_allclose(named.propensity_, placed.propensity_, rtol=1e-6)
+
+
+class Strict(LogisticRegression):
+    """Refuses negative weights, as many do."""
+
+    def fit(self, X, y, sample_weight=None):
+        if sample_weight.min() < 0:
+            raise ValueError("no negative weights")
+        return super().fit(X, y, sample_weight)
+
+
+def test_a_classifier_that_refuses_negative_weights():
+    X, _, _, labelled = world(11, 100)
+    PropensityClassifier(Strict(), 0.5).fit(X, labelled)
+    with pytest.raises(InvalidArgument, match=r"Strict.*no negative weights.*likelihood"):
+        PropensityClassifier(Strict(), 0.5, method="risk").fit(X, labelled)
 
 
 def test_em_that_is_cut_short_says_so():
@@ -309,6 +327,7 @@ PC, NPC = PropensityClassifier, NeighborsPropensityClassifier
         (lambda: NPC(propensity="known").fit(X, Y), InvalidArgument, "one a row"),
         (lambda: NPC(method="nnpu").fit(X, Y), InvalidArgument, '"risk"'),
         (lambda: NPC(k=0).fit(X, Y), InvalidArgument, "k must"),
+        (lambda: PC().fit(X, Y, propensities=1), UnknownArgument, "mean 'propensity'"),
     ],
 )
 def test_impossible_calls(call, error, words):

@@ -35,7 +35,7 @@ def gone(i):
     return np.arange(24) != i
 
 
-@pytest.mark.parametrize("options", WEIGHTS, ids=str)
+@pytest.mark.parametrize("options", WEIGHTS, ids=lambda options: "-".join(options) or "usual")
 @pytest.mark.parametrize("k", [1, 5, 24, 40, None])
 def test_against_models_without_a_row(k, options):
     vote = NeighborsClassifier(k=k, **options).fit(X, y)

@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from likewise.learn.health.rarity import Rarity, ambiguity, rarity
     from likewise.learn.health.separability import Separability, separability
     from likewise.learn.health.shapley import ShapleyValues, knn_shapley, neighbour_shapley
-    from likewise.learn.health.shared import HeldOut
     from likewise.learn.health.target_quality import TargetIssues, target_issues
     from likewise.learn.interpolated import InterpolatedNeighbors
     from likewise.learn.label_code_neighbors import LabelCodeNeighbors
@@ -52,7 +51,7 @@ if TYPE_CHECKING:
     )
     from likewise.learn.label_metric_classifier import LabelMetricClassifier
     from likewise.learn.label_votes import best_threshold, vote_weights
-    from likewise.learn.m_split import MSplitNeighborsClassifier, MSplitNeighborsRegressor
+    from likewise.learn.m_split import MSplitNeighbors, MSplitNeighborsRegressor
     from likewise.learn.means.discriminant import LinearDiscriminant, QuadraticDiscriminant
     from likewise.learn.means.naive_bayes import GaussianNaiveBayes
     from likewise.learn.means.nearest_mean import NearestMean
@@ -95,7 +94,6 @@ __all__ = [
     "Flip",
     "GaussianNaiveBayes",
     "HealthFinding",
-    "HeldOut",
     "InterpolatedNeighbors",
     "Isotonic",
     "LabelCodeNeighbors",
@@ -105,7 +103,7 @@ __all__ = [
     "LinearCodes",
     "LinearDiscriminant",
     "LocalOutlierFactor",
-    "MSplitNeighborsClassifier",
+    "MSplitNeighbors",
     "MSplitNeighborsRegressor",
     "MagnitudeOutliers",
     "MahalanobisOutliers",
@@ -205,7 +203,6 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "health.rarity": ("Rarity", "ambiguity", "rarity"),
     "health.separability": ("Separability", "separability"),
     "health.shapley": ("ShapleyValues", "knn_shapley", "neighbour_shapley"),
-    "health.shared": ("HeldOut",),
     "health.target_quality": ("TargetIssues", "target_issues"),
     "interpolated": ("InterpolatedNeighbors",),
     "label_code_neighbors": ("LabelCodeNeighbors",),
@@ -213,7 +210,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "label_metric": ("frechet_labels", "mean_squares", "metric_temperature", "tree_distances"),
     "label_metric_classifier": ("LabelMetricClassifier",),
     "label_votes": ("best_threshold", "vote_weights"),
-    "m_split": ("MSplitNeighborsClassifier", "MSplitNeighborsRegressor"),
+    "m_split": ("MSplitNeighbors", "MSplitNeighborsRegressor"),
     "means.discriminant": ("LinearDiscriminant", "QuadraticDiscriminant"),
     "means.naive_bayes": ("GaussianNaiveBayes",),
     "means.nearest_mean": ("NearestMean",),

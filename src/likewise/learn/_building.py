@@ -57,7 +57,7 @@ def built(index: Index, k: int, recall: float, seed: int, jobs: int) -> Built:
         rows = rows_at(index, positions)
         cells = by_cells(rows, metric_of(index), width, recall, true_lists, seed=seed, jobs=jobs)
         if cells is not None:
-            lists = Lists(positions[cells.lists.ids], np.ascontiguousarray(cells.lists.distances))
+            lists = Lists(positions[cells.lists.ids], cells.lists.distances)
             seconds = perf_counter() - start
             info = SearchInfo("cells", cells.recall, cells.scanned, seconds, count, cells.reason)
             return Built(lists, cells.recall, info)
@@ -82,7 +82,7 @@ def quick(index: Index, count: int, recall: float) -> bool:
 def changed(before: Built, lists: Lists, count: int, info: SearchInfo) -> Built:
     """``count`` of the lists were searched for anew, as ``info`` says; the others are as good."""
     share = count / max(1, len(lists.ids))
-    recall = (1.0 - share) * before.recall + share * info.recall
+    recall = before.recall + share * (info.recall - before.recall)
     return Built(lists, recall, replace(before.info, recall=recall, matching=len(lists.ids)))
 
 

@@ -121,11 +121,12 @@ def _promising(
     asked = _asked(cells, start, count, effort.cells)
     doubled = -2.0 * asking
     scanned = 0
-    own = range(*run)  # first, since what they find spares much
-    for cell in (*own, *(c for c in range(asked.shape[1]) if c not in own)):
+    wanted = np.flatnonzero(asked.any(axis=0))
+    own = (wanted >= run[0]) & (wanted < run[1])  # first, since what they find spares much
+    for cell in (*wanted[own], *wanted[~own]):
         lines = np.flatnonzero(asked[:, cell])
         first, stop = int(cells.ends[cell]), int(cells.ends[cell + 1])
-        if len(lines) and stop > first:
+        if stop > first:
             products = doubled[lines] @ here[first:stop].T
             take(products, base[first:stop], first, start, lines, keys, places)
             scanned += products.size

@@ -7,7 +7,7 @@
 3. Every row asks so many cells; the metric itself, in float64, ranks what is promising.
 4. A row hears of those that found it: what only one of two saw, both have.
 5. Other rows drawn by chance tell how many true neighbours the lists hold. Where it is too few,
-   3 and 4 are done again with twice the effort; where that costs as much, all is compared.
+   3 and 4 are done again with half as much effort more; where that costs as much, all is compared.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def _by_cells(
     while effort is not None:
         keep = min(2 * k, effort.promising)
         found, compared = search_cells(rows, cells, effort, keep, metric.name, jobs)
-        lists, scanned = heard(found, k), scanned + compared
+        lists, scanned = heard(found, k, jobs), scanned + compared
         few = np.flatnonzero(~np.isfinite(lists.distances[:, -1]))
         if len(few):
             lists.ids[few], lists.distances[few] = true_lists(few)

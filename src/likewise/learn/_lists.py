@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from likewise.index import PreparedRows, prepare
+from likewise.index._compiled.threads import in_threads
 from likewise.index._formulas import exact_distances
 from likewise.learn._searching import Float64Array, IntArray, Lists
 from likewise.metrics import Metric
@@ -94,7 +95,7 @@ def _may_enter(
     return near
 
 
-def heard(found: Lists, k: int) -> Lists:
+def heard(found: Lists, k: int, jobs: int = 1) -> Lists:
     """The k nearest of what each row found itself and what others found of it.
 
     A distance is the same from both sides. ``found`` may be longer than k, and then tells more
@@ -102,12 +103,19 @@ def heard(found: Lists, k: int) -> Lists:
 
     Cost: O(n k).
     """
-    lists = Lists(found.ids[:, :k], found.distances[:, :k])
-    reach = lists.distances[:, -1]
-    finder, column = np.nonzero(found.distances < reach[found.ids])
-    row, distances = found.ids[finder, column], found.distances[finder, column]
-    new = ~(lists.ids[row] == finder[:, None]).any(axis=1)
-    rows, entering = padded(row[new], finder[new], distances[new])
+    lists = Lists(found.ids[:, :k].copy(), found.distances[:, :k].copy())
+    reach = lists.distances[:, -1].copy()
+
+    def told(start: int) -> tuple[IntArray, IntArray, Float64Array]:
+        ids, distances = found.ids[start : start + OLD], found.distances[start : start + OLD]
+        finder, column = np.nonzero(distances < reach[ids])
+        row, away = ids[finder, column], distances[finder, column]
+        finder += start
+        new = ~(lists.ids[row] == finder[:, None]).any(axis=1)
+        return row[new], finder[new], away[new]
+
+    parts = in_threads(jobs, told, range(0, len(found.ids), OLD))
+    rows, entering = padded(*(np.concatenate(part) for part in zip(*parts, strict=True)))
     if len(rows):
         some = joined(Lists(lists.ids[rows], lists.distances[rows]), entering, k)
         lists.ids[rows], lists.distances[rows] = some

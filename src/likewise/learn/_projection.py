@@ -19,7 +19,7 @@ from likewise.learn._searching import Float64Array
 from likewise.vectors import Float32Array
 
 #: Rows that the directions are found from, rows projected at a time, directions more than asked.
-SEEN, BLOCK, MORE = 8192, 2048, 16
+SEEN, BLOCK, MORE = 4096, 2048, 16
 
 
 class Projected(NamedTuple):

@@ -29,8 +29,8 @@ from likewise.learn.label_votes import (
     vote_weights,
 )
 
-#: Rows that are left out to choose the threshold, at most.
-JUDGED = 4_096
+#: Rows that are left out to choose the threshold, at most; and with very many labels.
+JUDGED, FEWEST = 4_096, 256
 #: Scores in memory at a time.
 AT_ONCE = 1 << 22
 
@@ -51,8 +51,8 @@ class LabelCodeNeighbors(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         mix: the share of the votes, in [0, 1]. None is 0.5.
         threshold: which labels are answered: "loo", those with a score of at least the threshold
             that has the best micro F1 when each row is left out of its own neighbours (of 4,096
-            rows at most); "count", as many as the neighbours have, on average, rounded; or a
-            number in (0, 1].
+            rows at most, fewer with very many labels); "count", as many as the neighbours have,
+            on average, rounded; or a number in (0, 1].
         recall: of an index of vectors. random_state: the seed of codes and of the rows left out.
 
     Attributes:
@@ -180,9 +180,11 @@ class LabelCodeNeighbors(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if weights.shape[0] != self.labels_.shape[0]:
             return 0.5  # one row, which has no neighbours
         rows = np.arange(weights.shape[0])
-        if len(rows) > JUDGED:
+        # Scores of all labels are sorted at once: of very many labels, fewer rows.
+        limit = min(JUDGED, max(FEWEST, 4 * AT_ONCE // self.labels_.shape[1]))
+        if len(rows) > limit:
             rng = np.random.default_rng(self.random_state)
-            rows = np.sort(rng.choice(rows, JUDGED, replace=False))
+            rows = np.sort(rng.choice(rows, limit, replace=False))
         judged, scores = self.labels_[rows].toarray(), self._scores(weights[rows])
         return best_threshold(scores, judged) if judged.any() else 0.5
 

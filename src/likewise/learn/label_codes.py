@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol, Self
 import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import LinearOperator, eigsh
+from scipy.special import expit
 
 from likewise._arguments import check_count, check_number, suggest_arguments
 from likewise.errors import InvalidArgument, MissingExtra
@@ -226,8 +227,7 @@ class DeepCodes:
             >>> codes.decode(np.zeros((1, 2))).shape
             (1, 3)
         """
-        logits = _forward(self._decoder, codes)
-        return np.asarray(0.5 * (1.0 + np.tanh(0.5 * logits)))
+        return np.asarray(expit(_forward(self._decoder, codes)))
 
     def _check(self) -> None:
         for name in ("size", "hidden", "epochs"):
@@ -244,6 +244,7 @@ class DeepCodes:
             raise InvalidArgument(f"learning_rate must be positive; got {self.learning_rate!r}")
 
 
+@suggest_arguments
 def decoded_votes(
     codes: LabelCodes, weights: sparse.csr_array, held: Float64Array, otherwise: Float64Array
 ) -> Float64Array:

@@ -64,6 +64,7 @@ def frechet_labels(probabilities: Any, distances: Any, *, return_ties: bool = Fa
     return (places, equal.sum(axis=1)) if return_ties else places
 
 
+@suggest_arguments
 def mean_squares(probabilities: Any, distances: Any) -> Float64Array:
     """(n, N) the expected squared distance ``sum_k p_k d(k, y)^2`` of each label to the truth.
 
@@ -130,6 +131,7 @@ def metric_temperature(
     return float(tried[nearest_to_one[np.argmin(np.asarray(losses)[nearest_to_one])]])
 
 
+@suggest_arguments
 def tree_distances(paths: Sequence[Sequence[Any]]) -> Float64Array:
     """The distances between labels that are nodes of a tree, in edges.
 

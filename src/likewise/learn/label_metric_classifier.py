@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import numbers
+from collections.abc import Iterator
 from typing import Any, Literal, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import KFold, check_cv
+from sklearn.model_selection import check_cv
 
-from likewise._arguments import check_number, suggest_arguments
+from likewise._arguments import check_count, check_number, suggest_arguments
 from likewise.errors import InvalidArgument, InvalidType
 from likewise.learn._checks import Float64Array, IntArray, check_labels, check_learnt, check_rows
 from likewise.learn._probabilities import sharpened
@@ -32,9 +34,10 @@ class LabelMetricClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         distances: (N, N) between the labels, in the order of ``labels``: symmetric, 0 on the
             diagonal. None is 1 between any two, which makes the most probable class the answer.
         labels: (N,) all labels; None is those of ``y``, ascending.
-        temperature: T; or "cv": the one of 33 that does best, by `metric_temperature`, on rows
-            left out of training. A class that a fold lacks counts there as never seen.
-        cv: of "cv": how many folds (rows dealt by ``random_state``), or a splitter of
+        temperature: T; or the one of 33 that does best, by `metric_temperature`, on what is left
+            out of training: rows with "cv", whole classes with "classes", as if never seen.
+            Measured on classes never seen, neither was always better than 1.
+        cv: of both: how many folds, dealt by ``random_state``; of "cv" also a splitter of
             scikit-learn, such as ``LeaveOneOut()``.
         random_state: the seed of the folds.
 
@@ -67,7 +70,7 @@ class LabelMetricClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         distances: Any = None,
         labels: Any = None,
         *,
-        temperature: float | Literal["cv"] = 1.0,
+        temperature: float | Literal["cv", "classes"] = 1.0,
         cv: Any = 5,
         random_state: int | None = 0,
     ) -> None:
@@ -130,9 +133,9 @@ class LabelMetricClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
 
     def _check_temperature(self) -> float | None:
         if isinstance(self.temperature, str):
-            if self.temperature != "cv":
+            if self.temperature not in ("cv", "classes"):
                 raise InvalidArgument(
-                    f'temperature must be a number or "cv"; got {self.temperature!r:.60}'
+                    f'temperature must be a number, "cv" or "classes"; got {self.temperature!r:.60}'
                 )
             return None
         temperature = check_number("temperature", self.temperature)
@@ -157,12 +160,9 @@ class LabelMetricClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         return np.asarray(np.searchsorted(self.classes_, seen), dtype=np.int64)
 
     def _choose(self, rows: Any, seen: Any, at: IntArray, places: IntArray) -> float:
-        """The temperature by rows that were left out."""
-        splitter = self.cv
-        if isinstance(splitter, int):
-            splitter = KFold(splitter, shuffle=True, random_state=self.random_state)
+        """The temperature by rows or classes that were left out."""
         P, tested = np.zeros((len(rows), len(self.classes_))), np.zeros(len(rows), dtype=np.bool_)
-        for train, test in check_cv(splitter).split(rows, places):
+        for train, test in self._folds(places):
             if len(np.unique(places[train])) < 2:
                 continue
             model = self._fresh().fit(rows[train], seen[places[train]])
@@ -174,3 +174,16 @@ class LabelMetricClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
                 "no fold has two classes to train on; give temperature= a number, or more rows"
             )
         return metric_temperature(P[tested], self.distances_, at[places[tested]])
+
+    def _folds(self, places: IntArray) -> Iterator[tuple[IntArray, IntArray]]:
+        """(train, test) rows, each row tested at most once."""
+        if self.temperature == "cv" and not isinstance(self.cv, numbers.Integral):
+            yield from check_cv(self.cv).split(places, places)
+            return
+        dealt = places if self.temperature == "classes" else np.arange(len(places))
+        count = int(dealt.max()) + 1
+        folds = min(check_count("cv", self.cv, minimum=2), count)
+        rng = np.random.default_rng(self.random_state)
+        fold = (rng.permutation(count) % folds)[dealt]
+        for i in range(folds):
+            yield np.flatnonzero(fold != i), np.flatnonzero(fold == i)

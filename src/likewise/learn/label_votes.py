@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from likewise._arguments import suggest_arguments
 from likewise.errors import InvalidArgument, InvalidType
 from likewise.learn._checks import NO_TARGETS, Float64Array
 from likewise.learn._probabilities import as_table
@@ -15,6 +16,7 @@ from likewise.learn._probabilities import as_table
 BoolArray = npt.NDArray[np.bool_]
 
 
+@suggest_arguments
 def vote_weights(ids: Any, distances: Any, offsets: Any, rows: int) -> sparse.csr_array:
     """How much each neighbour counts: ``w_j ~ exp(-(d_j - d_1) / mean_l(d_l - d_1))``.
 
@@ -64,6 +66,7 @@ def label_votes(weights: sparse.csr_array, labels: Any, otherwise: Float64Array)
     return votes
 
 
+@suggest_arguments
 def best_threshold(scores: Any, labels: Any) -> float:
     """The threshold at which ``score >= threshold`` has the highest micro-averaged F1.
 

@@ -41,7 +41,7 @@ def split_rows(count: int, parts: int, rng: np.random.Generator) -> list[IntArra
 def usual_kept(parts: int, k: int = 1) -> int:
     """How many parts a selection keeps: ``ceil((1 - exp(-k / 4)) M)``, 22 % of them for k = 1.
 
-    Source: J. J. Ryu and Y.-H. Kim (see `MSplitNeighborsClassifier`).
+    Source: J. J. Ryu and Y.-H. Kim (see `MSplitNeighbors`).
 
     Example:
         >>> usual_kept(100), usual_kept(1)
@@ -135,7 +135,7 @@ class _MSplit(BaseEstimator):  # type: ignore[misc]
         return ids.reshape(len(ids), -1)
 
 
-class MSplitNeighborsClassifier(ClassifierMixin, _MSplit):  # type: ignore[misc]
+class MSplitNeighbors(ClassifierMixin, _MSplit):  # type: ignore[misc]
     """The vote of the nearest rows of M random parts, each part an index of its own.
 
     ``p_c(x) = mean over the parts kept, and the k neighbours in each, of 1[y = c]``. It behaves
@@ -168,7 +168,7 @@ class MSplitNeighborsClassifier(ClassifierMixin, _MSplit):  # type: ignore[misc]
 
     Example:
         >>> X, y = [[0.0], [0.1], [0.2], [5.0], [5.1], [5.2]], list("aaabbb")
-        >>> model = MSplitNeighborsClassifier(parts=3, aggregate="nearest", kept=1).fit(X, y)
+        >>> model = MSplitNeighbors(parts=3, aggregate="nearest", kept=1).fit(X, y)
         >>> model.predict([[0.3], [4.0]]).tolist(), model.voters([[0.3]]).tolist()
         (['a', 'b'], [[2]])
     """
@@ -194,7 +194,7 @@ class MSplitNeighborsClassifier(ClassifierMixin, _MSplit):  # type: ignore[misc]
 class MSplitNeighborsRegressor(RegressorMixin, _MSplit):  # type: ignore[misc]
     """The mean of the nearest rows' numbers of M random parts, each part an index of its own.
 
-    Arguments, attributes, cost and source are those of `MSplitNeighborsClassifier`.
+    Arguments, attributes, cost and source are those of `MSplitNeighbors`.
 
     Raises:
         InvalidArgument: ``kept`` without ``aggregate="nearest"``; a missing number in ``y``.

@@ -430,6 +430,8 @@ class NeighborGraph:
     ) -> Self:
         """The graph in ``path``; its arrays stay memory-mapped.
 
+        What is fitted anew afterwards has an index of the same kind and metric, with its defaults.
+
         Raises:
             InvalidFile: it holds no graph, or one of another format. DamagedFile: cut short or
                 overwritten.

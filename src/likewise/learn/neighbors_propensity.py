@@ -82,6 +82,7 @@ class NeighborsPropensityClassifier(PositiveUnlabelled):
         self.tol = tol
         self.max_iter = max_iter
 
+    @suggest_arguments
     def fit(self, X: Any, y: Any, propensity: Any = None) -> Self:
         """Learn from rows X (n, d) and labels y (n,): the positive one, or any other.
 

@@ -156,6 +156,7 @@ class Climbed(NamedTuple):
     converged: bool
 
 
+@suggest_arguments
 def propensity_em(
     labelled: Any,
     fit_class: Fitter,
@@ -181,6 +182,19 @@ def propensity_em(
     Cost: two fits a round.
 
     Source: see `propensity_weights` (SAR-EM).
+
+    Example:
+        >>> s = np.array([True, False, False, True, False, False])
+        >>> end = propensity_em(
+        ...     s,
+        ...     lambda q: np.full(6, q.mean()),
+        ...     lambda q: np.full(6, s.sum() / q.sum()),
+        ...     np.full(6, 0.5),
+        ...     tol=1e-9,
+        ...     max_iter=50,
+        ... )
+        >>> end.converged, round(end.log_likelihood, 4)  # a third of the rows is labelled
+        (True, -0.6365)
     """
     known = check_labelled(labelled)
     f = np.where(known, 1.0, np.asarray(start, dtype=np.float64))

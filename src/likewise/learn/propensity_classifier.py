@@ -113,6 +113,7 @@ class PropensityClassifier(MetaEstimatorMixin, PositiveUnlabelled):  # type: ign
         self.max_iter = max_iter
         self.random_state = random_state
 
+    @suggest_arguments
     def fit(self, X: Any, y: Any, propensity: Any = None) -> Self:
         """Learn from rows X (n, d) and labels y (n,): the positive one, or any other.
 
@@ -260,6 +261,15 @@ class _Weighted:
         X = np.concatenate([self.rows[up], self.rows[down]])
         y = np.repeat([True, False], [len(up), len(down)])
         w = np.concatenate([weights.positive[up], weights.negative[down]])
-        model: Any = self.fresh().fit(X, y, sample_weight=w)
+        model: Any = self.fresh()
+        try:
+            model.fit(X, y, sample_weight=w)
+        except ValueError as error:
+            if w.min() >= 0:
+                raise
+            raise InvalidArgument(
+                f"{type(model).__name__} could not be fitted with negative weights ({error}); use "
+                'method="likelihood", which has none'
+            ) from None
         self.model = model
         return np.asarray(model.predict_proba(self.rows)[:, 1], dtype=np.float64)

@@ -39,8 +39,8 @@ class Counts(BaseEstimator):
         return np.zeros(len(X))
 
 
-@given(st.lists(st.tuples(st.integers(1, 6), st.booleans()), max_size=8))
-@settings(max_examples=25, deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 9), st.booleans()), max_size=6))
+@settings(max_examples=12, deadline=None)
 def test_any_history_is_that_of_two_lists(history):
     learner, ids, labels = ActiveLearner(X, Ridge()), [], []
     for count, asked in history:
@@ -148,8 +148,21 @@ def test_rounds_and_seeds_are_drawn_apart():
     first = learner.ask(10)
     other = ActiveLearner(X, Ridge(), selection="random", random_state=1).ask(10)
     assert not np.array_equal(first, other)
-    learner.tell([29], [0.0])
-    assert not np.array_equal(first, learner.ask(10))
+    later = ActiveLearner(np.concatenate([X, X[:1]]), Ridge(), selection="random")
+    later.tell([30], [0.0])
+    assert len(later.pool) == len(learner.pool)
+    assert not np.array_equal(first, later.ask(10))
+
+
+def test_a_selection_of_ones_own_that_has_no_hash():
+    class Last:
+        __hash__ = None
+
+        def __call__(self, candidates, n):
+            return np.arange(candidates.count)[-n:]
+
+    learner = ActiveLearner(X, Ridge(), selection=Last())
+    assert learner.ask(2).tolist() == [28, 29]
 
 
 def test_pictures_with_features_of_ones_own():
@@ -190,6 +203,11 @@ def told(ids, y):
         (lambda: ActiveLearner(X, Ridge(), selection="margin"), InvalidType, "predict_proba"),
         (lambda: ActiveLearner(X, Ridge(), selection="best"), InvalidArgument, "lcmd"),
         (lambda: ActiveLearner(X, Ridge(), transform="pca"), InvalidArgument, "posterior"),
+        (
+            lambda: ActiveLearner(X, Ridge(), selection="random", transform="scale"),
+            InvalidArgument,
+            "leave transform out",
+        ),
         (lambda: ActiveLearner(X, Ridge(), features="pixels"), InvalidArgument, "gradients"),
         (lambda: ActiveLearner(X, Ridge(), mode="q").ask(1), InvalidArgument, "mode"),
         (lambda: ActiveLearner(X, Ridge(), random_state=-1), InvalidArgument, "random_state"),

@@ -119,7 +119,7 @@ ERRORS = {
     ),
     "labelled too long": (
         (POOL, 1),
-        {"features_labelled": [[0.0, 0.0, 1e160]]},
+        {"features_labelled": [[0.0, 0.0, 1e80]]},
         InvalidVector,
         "features_labelled: row 0 is too long",
     ),

@@ -11,7 +11,7 @@ from sklearn.datasets import load_diabetes, load_digits
 
 from likewise.errors import DimensionMismatch, InvalidArgument, InvalidType, UnknownArgument
 from likewise.index import Exact, Graph
-from likewise.learn import HeldOut, audit, audit_neighbours, linear_probabilities
+from likewise.learn import audit, audit_neighbours, linear_probabilities
 from likewise.learn._searching import leave_one_out, nearest
 from likewise.learn.health import checks
 from likewise.learn.health._labels import MISSING, codes_of, read_labels
@@ -61,6 +61,8 @@ def test_wrong_labels_are_found(report):
     row = worst.rows[0]
     assert worst.suggested == f"digit {KINDS[row]}"
     assert f"row {row} is labelled 'digit {y[row]}', and looks like" in worst.message
+    assert worst.evidence  # the neighbours that say so
+    assert {f"digit {y[i]}" for i in worst.evidence if i < 500} == {worst.suggested}
     scores = [one.score for one in report["wrong_label"]]
     assert scores == sorted(scores, reverse=True)
     assert scores == [report.scores["wrong_label"][row] for row in found]
@@ -144,6 +146,16 @@ def test_numbers_are_regressed():
     assert audit(X[:50], (y[:50] > 100).astype(float)).task == "classification"
 
 
+def test_labels_that_are_nearly_all_different_say_so():
+    X, y = load_diabetes(return_X_y=True)
+    report = audit(X[:60], np.arange(60))
+    assert "nearly all different (60 classes of 60 rows)" in report.skipped["wrong_label"]
+    assert set(report.scores) == {"near_duplicate", "rare"}
+    Q = X[60:80]
+    numbers = audit(X[:60], y[:60] + 0.5, test=(Q, y[60:80].round()))
+    assert (numbers.task, numbers["leakage_other_label"]) == ("regression", [])
+
+
 def test_rows_without_labels():
     report = audit(DIGITS[:200])
     assert report.task == ""
@@ -169,18 +181,29 @@ def test_the_same_by_lists_of_neighbours():
     index = Exact("euclidean").fit(X)
     test = nearest(index, DIGITS[200:210], 15)
     p = linear_probabilities(X, y, 10)
-    labels = read_labels(KINDS[200:210], 10)
     by_rows = audit(X, y, test=(DIGITS[200:210], KINDS[200:210]), k=15, linear=True)
     by_lists = audit_neighbours(
         *leave_one_out(index, 15),
         y,
-        test=HeldOut(*test, labels, range(10)),
+        test=(*test, KINDS[200:210]),
         probabilities=p,
     )
     assert by_lists.to_dicts() == by_rows.to_dicts()
     for name, values in by_rows.scores.items():
         np.testing.assert_array_equal(by_lists.scores[name], values)
-    named = audit_neighbours(*leave_one_out(index, 15), y, names=[f"id{i}" for i in range(200)])
+    copies = nearest(index, X[:2], 3)
+    named = audit_neighbours(
+        *leave_one_out(index, 15),
+        y,
+        names=[f"id{i}" for i in range(200)],
+        test=(*copies, None),
+        test_names=["t0", "t1"],
+    )
+    assert [(one.rows, one.test_rows) for one in named["leakage"]] == [
+        (("id0",), ("t0",)),
+        (("id1",), ("t1",)),
+    ]
+    assert named["leakage"][0].where == "row 'id0', test row 't0'"
     assert named["wrong_label"][0].rows[0].startswith("id")
     assert named["wrong_label"][0].message.startswith("row 'id")
 
@@ -325,6 +348,8 @@ def test_labels_of_every_kind():
         ([[1], [2], [3]], InvalidType, "one label a row; row 0 holds"),
         (np.eye(3), InvalidType, "one label a row"),
         ([1, 2], InvalidArgument, "y has 2 labels, X has 3 rows"),
+        ("abc", InvalidType, "y must be a label a row; got 'abc'"),
+        (5, InvalidType, "y must be a label a row; got 5"),
         ([None, None, np.nan], InvalidArgument, "y: no row has a label"),
         ([0.5, np.inf, None], InvalidArgument, "label of row 1 is infinite"),
     ],
@@ -409,6 +434,28 @@ def test_a_wrong_name_is_named():
             "ascend",
         ),
         ([[1], [0]], [[1.0], [1.0]], {"names": ["a"]}, InvalidArgument, "names has 1 entries"),
+        ([[1], [0]], [[1.0], [1.0]], {"test": 3}, InvalidType, "test must be"),
+        (
+            [[1], [0]],
+            [[1.0], [1.0]],
+            {"test": ([[2]], [[0.0]], None)},
+            InvalidArgument,
+            "among the 2 rows",
+        ),
+        (
+            [[1], [0]],
+            [[1.0], [1.0]],
+            {"test": ([[1]], [[0.0]], None), "test_names": []},
+            InvalidArgument,
+            "test_names has 0",
+        ),
+        (
+            [[1], [0]],
+            [[1.0], [1.0]],
+            {"test": ([[1]], [[0.0]], [1, 2])},
+            InvalidArgument,
+            "test labels has 2",
+        ),
         ([[1], [0]], [[1.0], [1.0]], {"y": [1]}, InvalidArgument, "y has 1 labels, ids has 2"),
     ],
 )

@@ -63,7 +63,15 @@ def test_tables_that_say_nothing_of_chance():
     assert nearest_law(np.zeros((9, 3))).scale == 0.0
     assert nearest_law(np.zeros((50, 3))) == (0.0, 0.0, 0.0)
     few = nearest_law(np.array([[1.0], [1.0], [2.0]]))
-    assert (few.scale, few.usual, copy_radius(np.array([[1.0], [9.0]]))) == (0.0, 1.0, 0.0)
+    assert (few.scale, few.usual, copy_radius(np.array([[1.0], [9.0]]))) == (0.0, 1.0, 9e-12)
+
+
+def test_copies_in_a_small_table_are_found_in_spite_of_rounding():
+    X = np.random.default_rng(0).normal(size=(8, 5))
+    X[5] = X[2]
+    lists = leave_one_out(Exact("cosine").fit(X), 4)
+    clusters, _ = duplicate_clusters(*lists, copy_radius(lists.distances))
+    assert np.flatnonzero(clusters == 0).tolist() == [2, 5]
 
 
 def test_a_smaller_level_never_finds_more():

@@ -112,6 +112,18 @@ def test_impossible_arguments(options, words):
         NearestMean(**options).fit(X, y)
 
 
+def test_what_is_summed_cannot_be_changed_between():
+    model = NearestMean().fit(X, y).set_params(metric="cosine")
+    for ask in (model.predict, lambda Z: model.forget(Z, y), lambda Z: model.partial_fit(Z, y)):
+        with pytest.raises(InvalidArgument, match="metric was 'euclidean' when rows were learnt"):
+            ask(X)
+    assert (
+        model.fit(X, y).predict(X).tolist() == NearestMean("cosine").fit(X, y).predict(X).tolist()
+    )
+    shrunk = NearestMean().fit(X, y).set_params(shrinkage=0.5)
+    assert shrunk.means_.tobytes() == NearestMean(shrinkage=0.5).fit(X, y).means_.tobytes()
+
+
 def test_bad_labels_and_rows():
     with pytest.raises(InvalidVector, match="row 1 is zero"):
         NearestMean("cosine").fit([[1.0], [0.0]], [0, 1])

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from sklearn.neighbors import LocalOutlierFactor as Theirs
 
-from likewise.errors import InvalidArgument, InvalidType
-from likewise.index import Exact, Tree
+from likewise.errors import InvalidArgument, InvalidType, NotFitted
+from likewise.index import Exact, Graph
 from likewise.learn import LocalOutlierFactor
 from likewise.testing.estimator import EstimatorConformance
 
@@ -76,9 +76,12 @@ def test_copies_have_a_density():
 
 def test_any_index_is_searched():
     X, new = clouds(), clouds(60, seed=1)
-    exact, tree = LocalOutlierFactor().fit(X), LocalOutlierFactor(Tree("euclidean")).fit(X)
-    assert isinstance(tree.index_, Tree)
-    np.testing.assert_allclose(tree.score_samples(new), exact.score_samples(new))
+    index = Graph("euclidean")
+    exact, graph = LocalOutlierFactor().fit(X), LocalOutlierFactor(index, recall=1.0).fit(X)
+    assert isinstance(graph.index_, Graph)
+    np.testing.assert_allclose(graph.score_samples(new), exact.score_samples(new))
+    with pytest.raises(NotFitted):
+        index.search(new)  # it was copied
 
 
 @pytest.mark.parametrize(

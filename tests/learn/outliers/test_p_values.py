@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from likewise.errors import DimensionMismatch, InvalidArgument, InvalidType, UnknownArgument
@@ -13,6 +13,7 @@ from likewise.learn import ScoreStream, benjamini_hochberg, conformal_p_values
 SCORES = st.lists(st.integers(-3, 3).map(float), min_size=1, max_size=12)
 
 
+@settings(max_examples=60, deadline=None)
 @given(SCORES, SCORES)
 def test_p_values_count_those_that_are_not_above(null, scores):
     slow = [(1 + sum(n <= s for n in null)) / (len(null) + 1) for s in scores]
@@ -32,6 +33,7 @@ def test_p_values_are_valid_and_with_chance_uniform():
         assert abs((broken <= level).mean() - level) <= error
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.floats(0, 1), max_size=15), st.floats(0.01, 0.99))
 def test_benjamini_hochberg_is_the_rule_as_written(p, level):
     ordered = sorted(p)
@@ -60,6 +62,7 @@ def test_the_false_discovery_rate_of_conformal_p_values_is_kept():
     assert np.mean(power) > 0.5
 
 
+@settings(max_examples=60, deadline=None)
 @given(SCORES, SCORES, st.one_of(st.none(), st.integers(1, 5)))
 def test_a_stream_counts_the_latest_scores(first, later, window):
     stream = ScoreStream(window).partial_fit(first)

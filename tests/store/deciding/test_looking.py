@@ -84,6 +84,9 @@ def test_an_audit_is_that_of_the_arrays(col: Any, rows: list[dict[str, Any]]) ->
     ]
     assert "r16" in report.rows_of("wrong_label")
     assert "r16" in str(report)
+    says_so = next(f.evidence for f in report["wrong_label"] if f.rows == ("r16",))
+    assert says_so
+    assert {row["kind"] for row in col.get(list(says_so))} == {"a"}
 
 
 def test_an_audit_of_numbers_and_of_rows_alone(col: Any) -> None:

@@ -110,16 +110,16 @@ def transformed(
 
 
 def _check_lengths(pool: Float64Array, labelled: Float64Array | None) -> None:
-    """Refuse rows whose squares, or sums of them, are beyond float64."""
+    """Refuse rows whose powers, or sums of them, are beyond float64."""
     for part, what in ((pool, "features_pool"), (labelled, "features_labelled")):
         if part is None:
             continue
         with np.errstate(over="ignore"):
             lengths = np.vecdot(part, part)
-            finite = np.isfinite(4 * lengths.sum())
+            finite = np.isfinite(4 * lengths.sum() ** 2)  # fourth powers, in `bait`
         if not finite:
             raise InvalidVector(
-                f"{what}: row {int(np.argmax(lengths))} is too long for its square to be "
+                f"{what}: row {int(np.argmax(lengths))} is too long for its powers to be "
                 "finite; divide the features by their size first"
             )
 

@@ -130,8 +130,6 @@ FEATURES: dict[str, Features] = {
     "last_layer": _last_layer,
     "gradients": _gradients,
 }
-#: Those that look at the model, which must be fitted first.
-OF_MODELS = frozenset({"last_layer", "gradients"})
 
 
 def module_of(model: Any) -> Any:

@@ -13,7 +13,7 @@ from likewise.errors import DuplicateId, InvalidArgument, InvalidType, NotFitted
 from likewise.kernels import Kernel
 from likewise.kernels._rows import as_rows
 from likewise.learn.active._candidates import IntArray
-from likewise.learn.active.features import Features, as_features
+from likewise.learn.active.features import FEATURES, Features, as_features
 from likewise.learn.active.selections import Selection, as_selection
 from likewise.learn.active.suggesting import Mode, suggest
 from likewise.learn.active.transforms import chain
@@ -32,7 +32,8 @@ class ActiveLearner:
         model: an estimator with ``fit`` and ``predict``. It is copied, never fitted itself.
         features: in what rows are compared: "rows" (X itself), "last_layer" or "gradients" (of a
             network: the model's ``module_``), a kernel, or a function of (fitted model, rows).
-        transform, selection, mode: as for `suggest`. Uncertainty reads ``predict_proba``.
+        transform, selection, mode: as for `suggest`. Uncertainty reads ``predict_proba``, and like
+            "random" no features.
         random_state: the seed; batches of different rounds are drawn apart.
 
     Where features or selection need a fitted model, the batch before the first label is random.
@@ -69,15 +70,18 @@ class ActiveLearner:
             raise InvalidArgument("X is empty: there is no row to choose")
         if not callable(getattr(model, "fit", None)) or not hasattr(model, "predict"):
             raise InvalidType(f"model must have fit and predict; got {model!r:.60}")
-        as_selection(selection), chain(transform)
-        if selection in UNCERTAINTIES and not hasattr(model, "predict_proba"):
+        as_selection(selection)
+        uncertain = isinstance(selection, str) and selection in UNCERTAINTIES
+        if chain(transform) and (uncertain or selection == "random"):
+            raise InvalidArgument(f"selection {selection!r} reads no features; leave transform out")
+        if uncertain and not hasattr(model, "predict_proba"):
             raise InvalidType(
                 f"selection {selection!r} needs a model with predict_proba; {type(model).__name__} "
                 "has none"
             )
         self._features = as_features(features)
-        by_model = not isinstance(features, Kernel) and features != "rows"
-        self._needs_model = by_model or selection in UNCERTAINTIES
+        by_model = not isinstance(features, Kernel) and self._features is not FEATURES["rows"]
+        self._uncertain, self._needs_model = uncertain, by_model or uncertain
         self.transform, self.selection, self.mode = transform, selection, mode
         self.random_state = check_count("random_state", random_state, minimum=0)
         self._template = model
@@ -107,17 +111,15 @@ class ActiveLearner:
         pool, known = self.pool, self.labelled
         options: dict[str, Any] = {"selection": self.selection}
         rows = labelled = None
-        if self._needs_model and not len(known):
-            options["selection"] = "random"
-        if options["selection"] in UNCERTAINTIES:
+        if self.selection == "random" or (self._needs_model and not len(known)):
+            options["selection"], rows = "random", np.zeros((len(pool), 1))
+        elif self._uncertain:
             options["probabilities"] = self._probabilities(pool)
-        elif options["selection"] != "random":
+        else:
             model = self.model if self._needs_model else None
             rows = self._features(model, self.X[pool])
             labelled = self._features(model, self.X[known]) if len(known) else None
             options["transform"] = self.transform
-        else:
-            rows = np.zeros((len(pool), 1))
         # Drawn apart each round, and the same when asked again.
         seed = np.random.SeedSequence([self.random_state, len(known)]).generate_state(1)[0]
         chosen = suggest(

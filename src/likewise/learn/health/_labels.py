@@ -16,6 +16,8 @@ Task = Literal["auto", "classification", "regression"]
 
 #: The code of a row that has no label.
 MISSING = -1
+#: As many classes are never too many for the rows.
+FEW = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,11 @@ class Classes:
     def counts(self) -> IntArray:
         """(classes,) rows of each class."""
         return np.bincount(self.codes[self.known], minlength=len(self.classes))
+
+    @property
+    def nearly_all_differ(self) -> bool:
+        """Whether more than every other row is of a class of its own: ids, or numbers."""
+        return len(self.classes) > max(FEW, int(self.known.sum()) / 2)
 
     def taken(self, rows: Any) -> Classes:
         """Of some rows only; the classes stay."""
@@ -93,6 +100,8 @@ def read_labels(
         raise InvalidArgument(
             f"task must be 'auto', 'classification' or 'regression'; got {task!r}"
         )
+    if isinstance(y, (str, bytes)) or not hasattr(y, "__iter__"):
+        raise InvalidType(f"{what} must be a label a row; got {y!r:.60}")
     values = list(y.tolist() if isinstance(y, np.ndarray) else y)
     if len(values) != count:
         raise InvalidArgument(f"{what} has {len(values)} labels, {rows} has {count} rows")

@@ -54,7 +54,7 @@ def wrong_label(shared: Shared) -> Checked:
     findings = []
     for row in _worst(issues.scores, issues.flagged):
         mine, other = labels.name(labels.codes[row]), labels.name(issues.suggested[row])
-        names = shared.of([row])
+        names, near = shared.of([row]), shared.ids[row]
         findings.append(
             HealthFinding(
                 "wrong_label",
@@ -65,6 +65,7 @@ def wrong_label(shared: Shared) -> Checked:
                 score=float(issues.scores[row]),
                 remedy="Look at it; correct the label if it is wrong: likeness is no proof.",
                 suggested=labels.label(issues.suggested[row]),
+                evidence=shared.of(near[labels.codes[near] == issues.suggested[row]]),
             )
         )
     return Checked(findings, {"wrong_label": issues.scores, "disagreement": against})
@@ -90,6 +91,7 @@ def wrong_target(shared: Shared) -> Checked:
                 score=float(issues.scores[row]),
                 remedy="Look at it; correct the number if it is wrong: likeness is no proof.",
                 suggested=float(issues.suggested[row]),
+                evidence=shared.of(shared.ids[row]),
             )
         )
     return Checked(findings, {"wrong_target": issues.scores})

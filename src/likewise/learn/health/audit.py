@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from likewise._arguments import check_k, check_number, nearest_name, suggest_arguments
+from likewise._arguments import check_k, suggest_arguments
 from likewise.errors import DimensionMismatch, InvalidArgument, InvalidType
 from likewise.index import Index
-from likewise.learn._searching import Lists, fitted_index, leave_one_out, nearest
+from likewise.learn._searching import fitted_index, leave_one_out, nearest
+from likewise.learn.health._inputs import (
+    read_checks,
+    read_level,
+    read_lists,
+    read_names,
+    read_probabilities,
+    read_radius,
+    read_rows,
+    usable,
+)
 from likewise.learn.health._labels import Classes, Numbers, Task, read_labels
 from likewise.learn.health.checks import CHECKS
 from likewise.learn.health.findings import AuditReport, HealthFinding
@@ -98,11 +108,11 @@ def audit(
         ([], (101, 142))
     """
     wanted = check_k(k)
-    rows = _numbers(X, "X")
+    rows = read_rows(X, "X")
     if index is not None and not isinstance(index, Index):
         fitted_index(index, rows)  # which says what is expected
     metric = resolve("euclidean") if index is None else resolve(index.metric)
-    kept = _usable(rows, metric.unit)
+    kept = usable(rows, metric.unit)
     if kept.sum() < 2:
         raise InvalidArgument(
             f"an audit needs two rows of finite numbers at least; X has {int(kept.sum())} of "
@@ -114,7 +124,7 @@ def audit(
         labels = labels.taken(kept)
     held = fitted_index(index, rows[kept])
     lists = leave_one_out(held, wanted, recall=recall)
-    tested, test_left_out = _tested(test, held, wanted, task, recall)
+    tested, test_left_out = _tested(test, held, wanted, _task(labels) or task, recall)
     shared = Shared(
         lists.ids,
         lists.distances,
@@ -122,8 +132,8 @@ def audit(
         labels,
         _model(rows[kept], labels, linear, probabilities, kept),
         tested,
-        None if radius is None else _radius(radius),
-        _level(level),
+        None if radius is None else read_radius(radius),
+        read_level(level),
         np.flatnonzero(~kept).tolist(),
         test_left_out,
         linear is None and probabilities is None,
@@ -140,7 +150,8 @@ def audit_neighbours(
     y: Any = None,
     *,
     names: Sequence[Any] | None = None,
-    test: HeldOut | None = None,
+    test: tuple[Any, Any, Any] | None = None,
+    test_names: Sequence[Any] | None = None,
     task: Task = "auto",
     checks: Sequence[str] | None = None,
     radius: float | None = None,
@@ -154,7 +165,8 @@ def audit_neighbours(
             the row itself not among them.
         y: (n,) labels, None where missing.
         names: (n,) what messages and findings call the rows; None is their places.
-        test: neighbours of test rows; `HeldOut` of `likewise.learn.health.shared`.
+        test: (ids, distances, labels) of m test rows: (m, k) their neighbours among the n, and
+            (m,) labels or None. test_names: (m,) what to call them.
         task, checks, radius, level, probabilities: as of `audit`. No linear model joins: it
             needs the rows; give `linear_probabilities` of them as ``probabilities``.
 
@@ -174,18 +186,30 @@ def audit_neighbours(
         >>> report["near_duplicate"][0].rows
         ('a', 'b')
     """
-    lists = _lists(ids, distances)
+    lists = read_lists(ids, distances)
     count = len(lists.ids)
-    called = list(range(count)) if names is None else list(names)
-    if len(called) != count:
-        raise InvalidArgument(f"names has {len(called)} entries; the lists are of {count} rows")
+    called = read_names(names, count, "names")
     labels = None if y is None else read_labels(y, count, task, rows="ids")
     every = np.ones(count, dtype=np.bool_)
     model = _model(None, labels, False, probabilities, every)
-    within = None if radius is None else _radius(radius)
-    shared = Shared(*lists, called, labels, model, test, within, _level(level))
+    within = None if radius is None else read_radius(radius)
+    held_out = _held_out(test, test_names, count, _task(labels) or task)
+    shared = Shared(*lists, called, labels, model, held_out, within, read_level(level))
     found = run(shared, checks)
     return AuditReport(found.findings, found.scores, found.skipped, count, _task(labels))
+
+
+def _held_out(test: Any, names: Any, count: int, task: Task) -> HeldOut | None:
+    """Lists of test rows, and their labels."""
+    if test is None:
+        return None
+    if not isinstance(test, tuple) or len(test) != 3:
+        raise InvalidType("test must be (ids, distances, labels); labels may be None")
+    lists = read_lists(test[0], test[1], count)
+    rows, labels = len(lists.ids), None
+    if test[2] is not None:
+        labels = read_labels(test[2], rows, task, what="test labels", rows="test ids")
+    return HeldOut(*lists, labels, read_names(names, rows, "test_names"))
 
 
 class Found(NamedTuple):
@@ -201,7 +225,7 @@ def run(shared: Shared, checks: Sequence[str] | None) -> Found:
     findings: list[HealthFinding] = []
     scores: dict[str, Float64Array] = {}
     skipped: dict[str, str] = {}
-    for name in CHECKS if checks is None else _names(checks):
+    for name in CHECKS if checks is None else read_checks(checks):
         try:
             checked = CHECKS[name](shared)
         except NotApplicable as reason:
@@ -214,34 +238,6 @@ def run(shared: Shared, checks: Sequence[str] | None) -> Found:
     return Found(findings, scores, skipped)
 
 
-def _names(checks: Sequence[str]) -> list[str]:
-    asked = [checks] if isinstance(checks, str) else list(checks)
-    for name in asked:
-        if name not in CHECKS:
-            guess = nearest_name(str(name), CHECKS)
-            hint = f"did you mean {guess!r}?" if guess else f"there are {', '.join(CHECKS)}"
-            raise InvalidArgument(f"no check {name!r}; {hint}")
-    return [name for name in CHECKS if name in asked]
-
-
-def _numbers(X: Any, what: str) -> Float64Array:
-    try:
-        rows = np.asarray(X, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise InvalidType(f"{what} must be rows of numbers, as many in each") from None
-    if rows.ndim != 2 or not rows.shape[1]:
-        raise DimensionMismatch(f"{what} must be (rows, numbers); got shape {rows.shape}")
-    return rows
-
-
-def _usable(rows: Float64Array, unit: bool) -> npt.NDArray[np.bool_]:
-    """Rows that an index takes: finite in float32, and with a direction where only that counts."""
-    with np.errstate(over="ignore", under="ignore"):
-        held = rows.astype(np.float32)
-    kept = np.isfinite(held).all(axis=1) & (held.any(axis=1) | (not unit))
-    return np.asarray(kept)
-
-
 def _tested(
     test: Any, held: Index, k: int, task: Task, recall: float | None
 ) -> tuple[HeldOut | None, list[int]]:
@@ -250,10 +246,10 @@ def _tested(
         return None, []
     if not isinstance(test, tuple) or len(test) != 2:
         raise InvalidType("test must be a pair (rows, labels); labels may be None")
-    rows = _numbers(test[0], "test rows")
+    rows = read_rows(test[0], "test rows")
     if rows.shape[1] != held.dim:
         raise DimensionMismatch(f"X has {held.dim} numbers a row, test rows {rows.shape[1]}")
-    kept = _usable(rows, resolve(held.metric).unit)
+    kept = usable(rows, resolve(held.metric).unit)
     labels = None
     if test[1] is not None:
         what = "test labels"
@@ -273,16 +269,16 @@ def _model(
     kept: npt.NDArray[np.bool_],
 ) -> Float64Array | None:
     """Probabilities that join the neighbours', if any."""
-    classes = labels if isinstance(labels, Classes) and len(labels.classes) > 1 else None
     if linear and probabilities is not None:
         raise InvalidArgument("give probabilities or linear=True, not both")
-    if classes is None:
+    classes = labels if isinstance(labels, Classes) else None
+    if classes is None or len(classes.classes) < 2 or classes.nearly_all_differ:
         if linear or probabilities is not None:
             word = "linear=True" if linear else "probabilities"
-            raise InvalidArgument(f"{word} needs labels of two classes at least")
+            raise InvalidArgument(f"{word} needs labels of two classes at least, of several rows")
         return None
     if probabilities is not None:
-        return _given(probabilities, len(kept), len(classes.classes))[kept]
+        return read_probabilities(probabilities, len(kept), len(classes.classes))[kept]
     if rows is None or linear is False or classes.known.sum() < 3:
         return None
     if linear is None and min(int(classes.known.sum()), rows.shape[1]) > MOST_LINEAR:
@@ -290,54 +286,7 @@ def _model(
     return linear_probabilities(rows, classes.codes, len(classes.classes))
 
 
-def _given(probabilities: Any, count: int, classes: int) -> Float64Array:
-    given = _numbers(probabilities, "probabilities")
-    if given.shape != (count, classes):
-        raise DimensionMismatch(
-            f"probabilities must be ({count} rows, {classes} classes); got shape {given.shape}"
-        )
-    good = np.isfinite(given).all() and (given >= 0).all()
-    if not good or np.abs(given.sum(axis=1) - 1).max() > 1e-3:
-        raise InvalidArgument("probabilities must be 0 or more, and sum to 1 in every row")
-    return given
-
-
-def _lists(ids: Any, distances: Any) -> Lists:
-    places, away = np.asarray(ids), np.asarray(distances, dtype=np.float64)
-    if places.ndim != 2 or places.shape != away.shape or not places.size:
-        raise DimensionMismatch(
-            f"ids and distances must be (rows, k), k of 1 or more; got shapes {places.shape} and "
-            f"{away.shape}"
-        )
-    if places.dtype.kind not in "iu":
-        raise InvalidType(f"ids must be integers, places among the rows; got {places.dtype}")
-    if places.min() < 0 or places.max() >= len(places):
-        raise InvalidArgument(
-            f"ids must be places among the {len(places)} rows; got {places.min()} to {places.max()}"
-        )
-    own = (places == np.arange(len(places))[:, None]).any(axis=1)
-    if own.any():
-        raise InvalidArgument(f"row {int(own.argmax())} is in its own list; leave it out")
-    if not np.isfinite(away).all() or (np.diff(away, axis=1) < 0).any():
-        raise InvalidArgument("distances must be finite, and ascend in every list")
-    return Lists(places.astype(np.int64), away)
-
-
-def _level(level: Any) -> float:
-    value = check_number("level", level)
-    if not 0 < value < 1:
-        raise InvalidArgument(f"level must lie between 0 and 1; got {level}")
-    return value
-
-
-def _radius(radius: Any) -> float:
-    value = check_number("radius", radius)
-    if value < 0:
-        raise InvalidArgument(f"radius must be a distance, 0 or more; got {radius}")
-    return value
-
-
-def _task(labels: Classes | Numbers | None) -> str:
+def _task(labels: Classes | Numbers | None) -> Literal["", "classification", "regression"]:
     if labels is None:
         return ""
     return "classification" if isinstance(labels, Classes) else "regression"

@@ -15,6 +15,8 @@ NEAR = 0.5
 #: Where the law of nearest distances is read: of which neighbour, between which quantiles.
 ORDER = 5
 QUANTILES = ((0.25, 0.5), (0.5, 0.75))
+#: Copies may be so far apart, in units of the largest distance, by rounding (of a cosine).
+ROUNDING = 1e-12
 #: With fewer rows chance cannot be told from their distances.
 FEWEST = 20
 
@@ -83,7 +85,8 @@ def copy_radius(distances: Float64Array, level: float = 0.05) -> float:
     With F the `nearest_law`, it is the largest distance r to the nearest row with
     ``n F(r) / #{rows with one within r} <= level``: of the rows found, a share of ``level`` is
     expected to be there by chance (Benjamini and Hochberg, 1995). It is never more than half of
-    the law's median, and 0 (exact copies only) where chance explains all others, or cannot be told.
+    the law's median, and no more than rounding (exact copies only) where chance explains all
+    others, or cannot be told.
 
     Args:
         distances: (n, k) to the neighbours of each row, ascending, itself left out.
@@ -102,8 +105,9 @@ def copy_radius(distances: Float64Array, level: float = 0.05) -> float:
         20
     """
     law = nearest_law(distances)
+    rounded = ROUNDING * float(distances.max(initial=0.0))
     if law.scale <= 0:
-        return 0.0
+        return rounded
     positive = distances > 0
     first = distances[np.arange(len(distances)), positive.argmax(axis=1)]
     nearest = np.sort(first[positive.any(axis=1)])
@@ -111,7 +115,7 @@ def copy_radius(distances: Float64Array, level: float = 0.05) -> float:
     with np.errstate(under="ignore"):
         chance = -np.expm1(-((ordered / law.scale) ** law.power))
     enough = len(nearest) * chance <= level * np.arange(1, len(ordered) + 1)
-    return float(ordered[enough][-1]) if enough.any() else 0.0
+    return max(rounded, float(ordered[enough][-1])) if enough.any() else rounded
 
 
 def duplicate_clusters(

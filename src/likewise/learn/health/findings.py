@@ -36,6 +36,7 @@ class HealthFinding:
         remedy: what to do.
         test_rows: rows of the test table, where it is concerned.
         suggested: the label or the number that would fit, where there is one.
+        evidence: the rows that say so, nearest first, where it is neighbours that do.
 
     Example:
         >>> finding = HealthFinding("rare", "row 7 is far from all others", rows=(7,), score=0.9)
@@ -54,6 +55,7 @@ class HealthFinding:
     remedy: str = ""
     test_rows: tuple[Any, ...] = ()
     suggested: Any = None
+    evidence: tuple[Any, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.where:

@@ -44,7 +44,7 @@ def separability(ids: IntArray, codes: IntArray, probabilities: Float64Array) ->
         probabilities: (n, classes) by which a row left out is told: the most probable class,
             the first of equal ones.
 
-    Cost: O(n k + n classes).
+    Cost: O(n k + n classes), and 8 classes^2 bytes.
 
     Example:
         >>> ids, codes = np.array([[1], [0], [3], [2]]), np.array([0, 0, 1, 0])

@@ -87,6 +87,11 @@ class Shared:
             raise NotApplicable(
                 f"labels are of one class only, {labels.name(0)}; this check needs two"
             )
+        if labels.nearly_all_differ:
+            raise NotApplicable(
+                f"labels are nearly all different ({len(labels.classes):,} classes of "
+                f"{int(labels.known.sum()):,} rows); of numbers, give task='regression'"
+            )
         return labels
 
     def need_numbers(self) -> Numbers:

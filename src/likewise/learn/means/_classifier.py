@@ -23,6 +23,8 @@ class SumsClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """
 
     _products: ClassVar[Products] = "squares"
+    #: Arguments that decide what is summed; they cannot be changed between two batches.
+    _summed_by: ClassVar[tuple[str, ...]] = ()
 
     def fit(self, X: Any, y: Any) -> Self:
         """Learn the labels ``y``, (n,), of the rows ``X``, (n, width), and nothing else."""
@@ -53,7 +55,7 @@ class SumsClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             strange = found[~np.isin(found, np.asarray(classes))]
             if len(strange):
                 raise InvalidArgument(f"y: label {strange.tolist()[0]!r} is not among classes")
-        sums = ClassSums(rows.shape[1], self._products) if first else self._sums
+        sums = ClassSums(rows.shape[1], self._products) if first else self._known()
         return self._learn(sums, rows, found, places, 1)
 
     def forget(self, X: Any, y: Any) -> Self:
@@ -67,16 +69,17 @@ class SumsClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 class than there are, a class that would have no rows and yet a sum, or a negative
                 variance. Nothing is forgotten then.
         """
-        check_learnt(self, "classes_")
+        sums = self._known()
         rows = self._prepared(check_rows(self, X, reset=False))
         found, places = _labels(y, len(rows))
-        return self._learn(self._sums, rows, found, places, -1)
+        return self._learn(sums, rows, found, places, -1)
 
     def _learn(
         self, sums: ClassSums, rows: Float64Array, classes: Any, places: IntArray, sign: int
     ) -> Self:
         sums.change(rows, classes, places, sign)
         self._sums = sums
+        self._begun_with = {name: getattr(self, name) for name in self._summed_by}
         self.classes_, self.counts_ = sums.classes, sums.counts.copy()
         return self
 
@@ -86,16 +89,26 @@ class SumsClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self.classes_[np.argmax(scores, axis=1)]
 
     def _asked(self, X: Any) -> Float64Array:
-        check_learnt(self, "classes_")
+        self._known()
         rows = check_rows(self, X, reset=False)
         if not len(self.classes_):
             raise NothingLearnt(f"{type(self).__name__}: all rows were forgotten; learn some")
         return self._prepared(rows)
 
+    def _known(self) -> ClassSums:
+        """The sums, made with the arguments of now."""
+        check_learnt(self, "classes_")
+        for name, value in self._begun_with.items():
+            if getattr(self, name) != value:
+                raise InvalidArgument(
+                    f"{name} was {value!r} when rows were learnt and is {getattr(self, name)!r} "
+                    "now; fit all rows anew"
+                )
+        return self._sums
+
     def _once(self, name: str) -> Any:
         """What ``_make_<name>`` computes of the sums, kept until they change."""
-        check_learnt(self, "classes_")
-        cache = self._sums.cache
+        cache = self._known().cache
         key = f"{name} {self.get_params()}"
         if key not in cache:
             cache[key] = getattr(self, f"_make_{name}")()

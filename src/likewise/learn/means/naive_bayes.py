@@ -33,7 +33,7 @@ class GaussianNaiveBayes(ProbableClassifier):
     Raises:
         InvalidArgument: priors without a class that has rows, when it predicts.
 
-    Cost: O(n width) to learn, some 20 times a plain sum; O(classes width) memory and a prediction.
+    Cost: O(n width) to learn, some 5 times a plain sum; O(classes width) memory and a prediction.
 
     Source: A. Ng and M. Jordan, "On discriminative vs. generative classifiers", NIPS 2001; C. Zheng
     et al., "Revisiting discriminative vs. generative classifiers", ICML 2023.

@@ -48,7 +48,7 @@ class NearestMean(ProbableClassifier):
         InvalidVector: a row of zeros with "cosine". InvalidArgument: shrinkage with no more rows
             than classes, when it predicts.
 
-    Cost: O(n width) to learn, some 20 times a plain sum; O(classes width) memory and a prediction.
+    Cost: O(n width) to learn, some 5 times a plain sum; O(classes width) memory and a prediction.
 
     Source: R. Tibshirani et al., "Diagnosis of multiple cancer types by shrunken centroids of gene
     expression", PNAS 2002. S.-A. Rebuffi et al., "iCaRL", CVPR 2017. As a continual learner: P.
@@ -62,6 +62,8 @@ class NearestMean(ProbableClassifier):
         >>> model.forget([[5.0]], ["b"]).predict([[6.5]]).tolist()
         ['c']
     """
+
+    _summed_by = ("metric",)
 
     @suggest_arguments
     def __init__(

@@ -53,6 +53,7 @@ class RanPAC(SumsClassifier):
     """
 
     _products = "shared"
+    _summed_by = ("n_features", "random_state")
 
     @suggest_arguments
     def __init__(
@@ -95,6 +96,6 @@ class RanPAC(SumsClassifier):
     def _prepared(self, rows: Float64Array) -> Float64Array:
         rng = np.random.default_rng([self.random_state, rows.shape[1]])
         weights = np.rint(rng.standard_normal((rows.shape[1], self.n_features)) * 2**WEIGHT_BITS)
-        whole = np.rint(np.ldexp(unit(rows), ROW_BITS))
-        found = np.ldexp(whole @ weights, FEATURE_BITS - ROW_BITS - WEIGHT_BITS)
-        return np.asarray(np.ldexp(np.rint(np.maximum(found, 0.0)), -BITS))
+        whole = np.rint(unit(rows) * 2.0**ROW_BITS)
+        found = (whole @ weights) * 2.0 ** (FEATURE_BITS - ROW_BITS - WEIGHT_BITS)
+        return np.asarray(np.rint(np.maximum(found, 0.0)) * 2.0**-BITS)

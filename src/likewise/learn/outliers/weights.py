@@ -66,7 +66,7 @@ class MagnitudeOutliers(Detector):
             argument, or NaN. OverLimit: past ``memory_limit``.
 
     Cost: local: one search of all rows and k^3 / 3 each, linear in n beside the search; a query
-    the same. Exact: n^3 / 3 and 16 n^2 bytes; a query n^2.
+    the same. Exact: 4 n^3 / 3 and 48 n^2 bytes; a query n^2.
 
     Source: E. Bunch et al., "Weighting vectors for machine learning: numerical harmonic analysis
     applied to boundary detection", 2021.
@@ -113,7 +113,7 @@ class MagnitudeOutliers(Detector):
         lists = leave_one_out(self.index_, self.k, recall=self.recall)
         self.t_ = self._scale(lists) if self.t is None else float(self.t)
         exact = self.method == "exact"
-        found = self._fit_exact() if exact else self._local(self._rows, lists)
+        found = self._fit_exact() if exact else self._local(self.index_.rows, lists)
         self.weights_, self.gains_ = found.weights, found.gains
         return self._keep(-self.weights_)
 
@@ -160,7 +160,7 @@ class MagnitudeOutliers(Detector):
 
     def _fit_exact(self) -> Growth:
         count = len(self.index_)
-        needed = 16 * count * count
+        needed = 48 * count * count  # six matrices at the worst moment
         if self.memory_limit is not None and needed > self.memory_limit:
             raise OverLimit(
                 f"exact weights of {count:,} rows take {needed:,} bytes, memory_limit is "
@@ -177,10 +177,10 @@ class MagnitudeOutliers(Detector):
         away = resolve(self.index_.metric).pairwise(rows, self._rows)
         return np.asarray(np.exp(-self.t_ * away))
 
-    def _local(self, rows: Float64Array, lists: Lists, t: float | None = None) -> Growth:
+    def _local(self, rows: Any, lists: Lists, t: float | None = None) -> Growth:
         """A piece at a time, of so many rows that their neighbours fit into memory."""
         ids, distances = lists
-        known, metric = self._rows, self.index_.metric
+        known, metric = self.index_.rows, self.index_.metric
         k, dim = ids.shape[1], rows.shape[1]
         step = max(1, NUMBERS_AT_ONCE // (k * k * (dim if metric == "manhattan" else 4) + k * dim))
         pieces = [
@@ -197,7 +197,7 @@ class MagnitudeOutliers(Detector):
         """The t at which a sample of the fitted rows weighs ``share`` on average, locally."""
         chosen = np.unique(np.linspace(0, len(lists.ids) - 1, SCALE_ROWS).astype(int))
         some = Lists(lists.ids[chosen], lists.distances[chosen])
-        rows = self._rows[chosen]
+        rows = self.index_.rows[chosen]
         typical = some.distances[some.distances > 0]
         if not len(typical):
             return 1.0  # all rows are copies of one
