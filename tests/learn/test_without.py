@@ -7,8 +7,11 @@ from likewise.errors import InvalidArgument, NotFitted
 from likewise.index import Exact
 from likewise.kernels import RBF
 from likewise.learn import (
+    CalibratedClassifier,
     ConformalClassifier,
     ConformalRegressor,
+    InterpolatedNeighbors,
+    NeighborGraph,
     NeighborsClassifier,
     NeighborsRegressor,
 )
@@ -23,6 +26,9 @@ WEIGHTS = [
     {"weights": RBF(length=0.3)},
     {"index": Exact("manhattan"), "weights": lambda d: 1 / (1 + d)},
 ]
+
+
+VOTE = NeighborsClassifier(k=5)
 
 
 def gone(i):
@@ -101,3 +107,19 @@ def test_refusals():
             getattr(model, f"leave_one_out_{kind}")()
         with pytest.raises(InvalidArgument, match="two rows"):
             getattr(model, f"without_each_{kind}")(Q)
+
+
+def test_a_graph_of_the_rows_serves_all():
+    graph = NeighborGraph(k=8).fit(X)
+    for with_graph, without in (
+        (CalibratedClassifier(NeighborsClassifier(graph, k=5)), CalibratedClassifier(VOTE)),
+        (InterpolatedNeighbors(index=graph, k=5), InterpolatedNeighbors(k=5)),
+    ):
+        np.testing.assert_array_equal(
+            with_graph.fit(X, y).predict_proba(Q), without.fit(X, y).predict_proba(Q)
+        )
+    sets, plain = (
+        ConformalClassifier(NeighborsClassifier(index, k=5)).fit(X, y) for index in (graph, None)
+    )
+    assert sets.method_ == "jackknife+"
+    np.testing.assert_array_equal(sets.p_values(Q), plain.p_values(Q))
