@@ -116,7 +116,7 @@ def test_the_mean_of_linear_codes_is_the_projected_vote():
 
 
 def taught(targets):
-    return DeepCodes(6, hidden=32, epochs=150, learning_rate=0.02, targets=targets)
+    return DeepCodes(6, hidden=32, epochs=80, learning_rate=0.03, targets=targets)
 
 
 @pytest.mark.parametrize("targets", ["labels", "mixed", "neighbors"])
