@@ -9,8 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from likewise.learn.deep_label_codes import DeepCodes
     from likewise.learn.label_code_neighbors import LabelCodeNeighbors
-    from likewise.learn.label_codes import DeepCodes, LinearCodes, decoded_votes
+    from likewise.learn.label_codes import LinearCodes, decoded_votes
     from likewise.learn.label_metric import (
         frechet_labels,
         mean_squares,
@@ -51,8 +52,9 @@ __all__ = [
 
 # Where each name lives, under likewise.learn: a member joins by one line here.
 _HOMES: dict[str, tuple[str, ...]] = {
+    "deep_label_codes": ("DeepCodes",),
     "label_code_neighbors": ("LabelCodeNeighbors",),
-    "label_codes": ("DeepCodes", "LinearCodes", "decoded_votes"),
+    "label_codes": ("LinearCodes", "decoded_votes"),
     "label_metric": ("frechet_labels", "mean_squares", "metric_temperature", "tree_distances"),
     "label_metric_classifier": ("LabelMetricClassifier",),
     "label_votes": ("best_threshold", "vote_weights"),
