@@ -116,7 +116,7 @@ def test_the_mean_of_linear_codes_is_the_projected_vote():
 
 
 def taught(targets):
-    return DeepCodes(6, hidden=32, epochs=150, learning_rate=0.02, targets=targets)
+    return DeepCodes(6, hidden=32, epochs=80, learning_rate=0.03, targets=targets)
 
 
 @pytest.mark.parametrize("targets", ["labels", "mixed", "neighbors"])
@@ -151,7 +151,7 @@ def test_deep_codes_learn_their_targets(targets):
 def test_the_steps_of_deep_codes_are_those_of_adam():
     import torch
 
-    from likewise.learn.label_codes import _Adam
+    from likewise.learn.deep_label_codes import _Adam
 
     goal = np.array([0.0, 1.0, 3.0])
     ours = torch.nn.Parameter(torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64))

@@ -41,8 +41,9 @@ if TYPE_CHECKING:
     from likewise.learn.health.shapley import ShapleyValues, knn_shapley, neighbour_shapley
     from likewise.learn.health.target_quality import TargetIssues, target_issues
     from likewise.learn.interpolated import InterpolatedNeighbors
+    from likewise.learn.deep_label_codes import DeepCodes
     from likewise.learn.label_code_neighbors import LabelCodeNeighbors
-    from likewise.learn.label_codes import DeepCodes, LinearCodes, decoded_votes
+    from likewise.learn.label_codes import LinearCodes, decoded_votes
     from likewise.learn.label_metric import (
         frechet_labels,
         mean_squares,
@@ -205,8 +206,9 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "health.shapley": ("ShapleyValues", "knn_shapley", "neighbour_shapley"),
     "health.target_quality": ("TargetIssues", "target_issues"),
     "interpolated": ("InterpolatedNeighbors",),
+    "deep_label_codes": ("DeepCodes",),
     "label_code_neighbors": ("LabelCodeNeighbors",),
-    "label_codes": ("DeepCodes", "LinearCodes", "decoded_votes"),
+    "label_codes": ("LinearCodes", "decoded_votes"),
     "label_metric": ("frechet_labels", "mean_squares", "metric_temperature", "tree_distances"),
     "label_metric_classifier": ("LabelMetricClassifier",),
     "label_votes": ("best_threshold", "vote_weights"),

@@ -20,7 +20,8 @@ from likewise.learn._checks import (
     check_rows,
 )
 from likewise.learn._searching import fitted_index, leave_one_out, nearest
-from likewise.learn.label_codes import DeepCodes, LabelCodes, LinearCodes, decoded_votes
+from likewise.learn.deep_label_codes import DeepCodes
+from likewise.learn.label_codes import LabelCodes, LinearCodes, decoded_votes
 from likewise.learn.label_votes import (
     as_indicator,
     best_threshold,
