@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from likewise.learn.calibrators import Isotonic, Temperature, fit_isotonic, fit_temperature
     from likewise.learn.conformal_classifier import ConformalClassifier
     from likewise.learn.conformal_regressor import ConformalRegressor
+    from likewise.learn.deep_label_codes import DeepCodes
     from likewise.learn.density import Density
     from likewise.learn.evidence import Answer, Evidence, Flip
     from likewise.learn.health.audit import audit, audit_neighbours
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     from likewise.learn.health.shapley import ShapleyValues, knn_shapley, neighbour_shapley
     from likewise.learn.health.target_quality import TargetIssues, target_issues
     from likewise.learn.interpolated import InterpolatedNeighbors
-    from likewise.learn.deep_label_codes import DeepCodes
     from likewise.learn.label_code_neighbors import LabelCodeNeighbors
     from likewise.learn.label_codes import LinearCodes, decoded_votes
     from likewise.learn.label_metric import (
