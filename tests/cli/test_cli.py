@@ -460,7 +460,13 @@ def test_audit_outliers_and_suggestions(sides: Shell) -> None:
     assert "row 12 is labelled 'left'" in text
     assert sides.json("outliers", "c", "-k", 2)[0]["id"] == 13
     assert sides("outliers", "c", "-k", 2, "--method", "lof").startswith("13\t")
+    soft = sides.json("predict", "c", "size", "--id", "7", "--weights", "softmax", "-k", 3)
+    sharp = sides.json(
+        "predict", "c", "size", "--id", "7", "--weights", "softmax", "--temperature", 0.01, "-k", 3
+    )
+    assert sharp["evidence"][0]["weight"] > soft["evidence"][0]["weight"]
     rows = sides.json("suggest", "c", "side", "-n", 4)
+    assert rows[0]["nearest"]["distance"] > 0
     assert len({row["id"] for row in rows} & set(range(0, 80, 5))) == 4
     assert len(sides("suggest", "c", "side", "-n", 4, "--selection", "margin").splitlines()) == 4
 

@@ -376,11 +376,8 @@ class NeighborGraph:
             >>> matrix.indices.tolist(), matrix.data.tolist()
             ([0, 1, 1, 0, 2, 1], [0.0, 1.0, 0.0, 1.0, 0.0, 2.0])
         """
-        if include_self and self.metric == "dot":
-            raise InvalidArgument(
-                "a row is not at distance 0 from itself by dot; use include_self=False"
-            )
-        return sorted_csr(self.places(self.ids), self.distances, include_self=include_self)
+        places = self.places(self.ids)
+        return sorted_csr(places, self.distances, self.metric, include_self=include_self)
 
     def plan(self, n: int, dim: int) -> IndexPlan:
         """Main memory and seconds that ``n`` rows of ``dim`` numbers take to `fit`.
@@ -505,14 +502,21 @@ class NeighborGraph:
             )
 
 
-def sorted_csr(places: IntArray, distances: Float64Array, *, include_self: bool) -> Any:
+def sorted_csr(
+    places: IntArray, distances: Float64Array, metric: str, *, include_self: bool
+) -> Any:
     """Lists of neighbours as a sparse matrix: see `NeighborGraph.to_csr`.
 
     Args:
         places: (n, k) which of the n rows the neighbours are. distances: (n, k), ascending.
+        metric: the canonical name of theirs.
     """
     from scipy.sparse import csr_matrix
 
+    if include_self and metric == "dot":
+        raise InvalidArgument(
+            "a row is not at distance 0 from itself by dot; use include_self=False"
+        )
     count = len(places)
     if include_self:
         places = np.concatenate([np.arange(count)[:, None], places], axis=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -76,3 +77,24 @@ def test_impossible_requests(tmp_path: Path) -> None:
             col.density([1, 2], bandwidth=0)
         with pytest.raises(InvalidArgument, match="one of scott, loo"):
             col.density([1, 2], bandwidth="silverman")
+
+
+def test_threads_that_ask_by_different_widths(tmp_path: Path) -> None:
+    rows = np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32)
+    with lw.create(tmp_path / "c", dim=2, metric="euclidean") as col:
+        col.add([{"id": i, "vector": row} for i, row in enumerate(rows)])
+        widths = [0.3, 0.6, 1.2, 2.4]
+        truth = {h: col.density([0.0, 0.0], bandwidth=h).log_density for h in widths}
+        wrong = []
+
+        def ask(width: float) -> None:
+            for _ in range(25):
+                if col.density([0.0, 0.0], bandwidth=width).log_density != truth[width]:
+                    wrong.append(width)
+
+        threads = [threading.Thread(target=ask, args=(width,)) for width in widths]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert not wrong

@@ -208,6 +208,27 @@ def test_for_scikit_learn(tmp_path: Path) -> None:
         np.testing.assert_array_equal(first.ids, found.places)
 
 
+def test_inner_products_have_no_distance_to_themselves(tmp_path: Path) -> None:
+    with lw.create(tmp_path / "c", dim=DIM, metric="dot", recall=1.0) as col:
+        col.add(make_rows(0, 30))
+        found = col.neighbors(3)
+        with pytest.raises(InvalidArgument, match="include_self=False"):
+            found.to_csr()
+        np.testing.assert_array_equal(
+            found.to_csr(include_self=False).data, found.distances.ravel()
+        )
+
+
+def test_what_is_given_cannot_be_written_to(tmp_path: Path) -> None:
+    with lw.create(tmp_path / "c", dim=DIM, metric="euclidean", recall=1.0) as col:
+        col.add(make_rows(0, 30))
+        found = col.neighbors(15)
+        for array in (found.places, found.distances):
+            with pytest.raises(ValueError, match="read-only"):
+                array[0, 0] = 0
+        must_be_true(col, 3)
+
+
 def test_of_some_rows(tmp_path: Path) -> None:
     with lw.create(tmp_path / "c", dim=DIM, metric="euclidean", recall=1.0) as col:
         col.add(make_rows(0, 60))

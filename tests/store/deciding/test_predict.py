@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,8 @@ def test_weights(col: Any, weights: Any) -> None:
     named = {"distance": 1 / away, "softmax": np.exp(-away / 2.0)}
     counted = named[weights] if isinstance(weights, str) else weights(away)
     numbers = np.array([row["sum"] for row in voters])
-    answer = col.predict("sum", query, k=5, weights=weights, temperature=2.0)
+    given = {"temperature": 2.0} if weights == "softmax" else {}
+    answer = col.predict("sum", query, k=5, weights=weights, **given)
     assert answer.value == pytest.approx(counted @ numbers / counted.sum())
     parts = [witness.weight for witness in answer.evidence]
     np.testing.assert_allclose(parts, counted / counted.sum())
@@ -221,6 +223,44 @@ def test_queries_of_every_kind(col: Any) -> None:
     assert isinstance(col.predict("sum", [0.0] * DIM, task="classify").value, float)
 
 
+@pytest.mark.parametrize(
+    "labels",
+    [
+        [2**63, -1, 2**63 + 1],
+        [2**53 + 1, 2.0**53, 2**53 - 1],
+        ["a", "a\0", "b"],
+        [True, False, True],
+    ],
+    ids=["beyond 64 bits", "beyond floats", "a zero at the end", "booleans"],
+)
+def test_labels_that_arrays_would_merge(tmp_path: Path, labels: list[Any]) -> None:
+    with lw.create(tmp_path / "c", dim=1, metric="euclidean") as col:
+        col.add(
+            [{"id": i, "vector": [10 * (i % 3) + i / 1000], "y": labels[i % 3]} for i in range(60)]
+        )
+        found = col.predict("y", [[0.0], [10.0], [20.0]], k=5, task="classify")
+        assert [answer.value for answer in found] == labels
+        assert [type(answer.value) for answer in found] == [type(label) for label in labels]
+        assert all(answer.calibrated for answer in found)
+
+
+def test_numbers_near_the_largest(tmp_path: Path) -> None:
+    with lw.create(tmp_path / "c", dim=1, metric="euclidean") as col:
+        col.add([{"id": i, "vector": [i], "y": (-1.0) ** i * 1e300} for i in range(6)])
+        answer = col.predict("y", [0.0], k=6)
+        assert answer.value == 0.0
+        assert answer.deviation == pytest.approx(1e300)
+
+
+def test_answers_can_be_printed_pickled_and_compared(col: Any) -> None:
+    answer = col.predict("sign", [0.0] * DIM)
+    assert repr(answer.evidence).startswith("RowEvidence(10 rows: ")
+    again = pickle.loads(pickle.dumps(answer))
+    assert again.evidence == answer.evidence
+    assert again.evidence.flip == answer.evidence.flip
+    assert answer.evidence != col.predict("sign", [0.0] * DIM, k=3).evidence
+
+
 def test_impossible_requests(col: Any) -> None:
     zero = [0.0] * DIM
     with pytest.raises(UnknownField, match="did you mean 'sign'"):
@@ -245,6 +285,8 @@ def test_impossible_requests(col: Any) -> None:
         col.predict("sign", zero, calibrate="yes")
     with pytest.raises(InvalidArgument, match="temperature must be positive"):
         col.predict("sign", zero, weights="softmax", temperature=0.0)
+    with pytest.raises(InvalidArgument, match="temperature= is for weights='softmax'"):
+        col.predict("sign", zero, temperature=0.1)
     with pytest.raises(DimensionMismatch):
         col.predict("sign", [0.0])
     col.upsert([{"id": 1, "vector": zero, "sign": 3, "tags": ["a"]}])

@@ -42,6 +42,9 @@ def predict(
     weights: Annotated[
         str, typer.Option(help="How votes count: uniform, distance or softmax.")
     ] = "uniform",
+    temperature: Annotated[
+        float | None, typer.Option(help="Of softmax, in the units of the distances.")
+    ] = None,
     task: Annotated[str, typer.Option(help="classify, regress, or auto: floats regress.")] = "auto",
     json_output: Json = False,
 ) -> None:
@@ -49,6 +52,7 @@ def predict(
     import likewise as lw
 
     given: dict[str, Any] = {"k": k, "where": where, "using": using, "weights": weights}
+    given["temperature"] = temperature
     with lw.open(path, read_only=True) as collection:
         if question is None and id is None and vector is None:
             found = collection.predict_missing(label, task=task, **given)
@@ -128,14 +132,12 @@ def outliers(
     json_output: Json = False,
 ) -> None:
     """Find the rows that are least like the others."""
-    from dataclasses import asdict
-
     import likewise as lw
 
     with lw.open(path, read_only=True) as collection:
         found = collection.outliers(k, neighbors=neighbors, method=method, where=where, using=using)
     if json_output:
-        show_json([asdict(hit) for hit in found])
+        show_json([hit.to_dict() for hit in found])
         return
     cells = [
         (hit.id, hit.score, hit.neighbors[0].id, shortened(hit.text), one_line(hit.metadata))
@@ -157,8 +159,6 @@ def suggest(
     json_output: Json = False,
 ) -> None:
     """Choose the rows without a label that would tell most if they had one."""
-    from dataclasses import asdict
-
     import likewise as lw
 
     with lw.open(path, read_only=True) as collection:
@@ -171,7 +171,7 @@ def suggest(
             random_state=random_state,
         )
     if json_output:
-        show_json([asdict(row) for row in found])
+        show_json([row.to_dict() for row in found])
         return
     cells = [
         (row.id, "" if row.nearest is None else row.nearest.id, shortened(row.text))

@@ -15,6 +15,7 @@ from likewise.learn.voting import shares
 from likewise.learn.weighting import Weights, weigh
 from likewise.store.deciding.live_rows import ids_of, values_of
 from likewise.store.drawing import SAMPLE, Drawn, draw, row_hash
+from likewise.store.forking import Mutex
 from likewise.store.queries import Limits
 from likewise.store.retrieving import Dense
 from likewise.store.selecting import Selected
@@ -68,6 +69,7 @@ class Calibrations:
     def __init__(self) -> None:
         self._drawn: Drawn | None = None
         self._known: OrderedDict[Any, Calibration] = OrderedDict()
+        self._lock = Mutex()
 
     def of(
         self, way: Way, view: View, selected: Selected, where: Any, connection: sqlite3.Connection
@@ -80,24 +82,27 @@ class Calibrations:
         Cost: a search a row drawn, once a commit; then nothing.
         """
         key = (view.seq, way, where)
-        found = self._known.get(key)
-        if found is None:
-            found = self._made(way, view, selected, connection)
-            self._known[key] = found
-            while len(self._known) > KEPT:
-                self._known.popitem(last=False)
-        return found
+        with self._lock:
+            found = self._known.get(key)
+            if found is None:
+                found = self._made(way, view, selected, connection)
+                self._known[key] = found
+                while len(self._known) > KEPT:
+                    self._known.popitem(last=False)
+            return found
 
     def _made(
         self, way: Way, view: View, selected: Selected, connection: sqlite3.Connection
     ) -> Calibration:
         every = selected.row_numbers(view)
-        labels = np.array(values_of(connection, way.label, every), dtype=object)
+        labels = values_of(connection, way.label, every)
         classes = tuple(sorted(set(labels)))
         if len(classes) < 2 or len(every) < FEWEST:
             few = f"{len(every)} labelled rows, fewer than {FEWEST}"
             return Calibration(classes, None, few if len(classes) > 1 else "one class only")
-        codes = np.searchsorted(np.array(classes), np.array(labels.tolist()))
+        # Not through an array of them, which would round large numbers and cut strings.
+        place = {name: i for i, name in enumerate(classes)}
+        codes = np.array([place[label] for label in labels], dtype=np.int64)
         chosen = self._chosen(view, every, connection)
         asked = every[chosen]
         queries = _vectors(view, way.field, asked)

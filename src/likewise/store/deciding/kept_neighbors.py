@@ -47,12 +47,14 @@ class RowLists:
     Attributes:
         numbers: (n,) the row numbers, ascending.
         places: (n, k) which of the n rows the neighbours are, nearest first; no row is its own.
-        distances: (n, k). recall: the share of the true neighbours in them, an estimate.
+        distances: (n, k), by ``metric``. Neither can be written to.
+        recall: the share of the true neighbours in them, an estimate.
     """
 
     numbers: RowArray
     places: RowArray
     distances: npt.NDArray[np.float64]
+    metric: str
     recall: float
 
 
@@ -66,7 +68,9 @@ def new_graph(rows: LiveRows, k: int, field: str, settings: Settings) -> Neighbo
 def lists_of(graph: NeighborGraph, numbers: RowArray, k: int) -> RowLists:
     """What a graph of the rows ``numbers`` says now."""
     ids, distances = graph.upto(k)
-    return RowLists(numbers, graph.places(ids), distances, graph.recall)
+    places, distances = graph.places(ids).view(), distances.view()
+    places.flags.writeable = distances.flags.writeable = False  # the graph's own, maybe
+    return RowLists(numbers, places, distances, graph.metric, graph.recall)
 
 
 class KeptNeighbors:

@@ -76,7 +76,7 @@ class Decisions:
         using: str | None = None,
         task: str = "auto",
         weights: Any = "uniform",
-        temperature: float = 1.0,
+        temperature: float | None = None,
         calibrate: bool = True,
         recall: float | None = None,
         exact: bool = False,
@@ -91,7 +91,8 @@ class Decisions:
             using: a field of dense vectors; None is the default one.
             task: "classify", "regress", or "auto": floats regress, the rest classify.
             weights: "uniform", "distance" (1 / d), "softmax" (``exp(-d / temperature)``), or a
-                function from distances (n, k) to weights. temperature: of "softmax".
+                function from distances (n, k) to weights. temperature: of "softmax" alone, in the
+                units of the distances; None is 1.
             calibrate: read shares of votes as probabilities, by up to 1,000 labelled rows that are
                 asked for their own label, each left out (a temperature and a floor, chosen by
                 log loss); else probabilities are the shares. Where there are fewer than 30
@@ -120,12 +121,11 @@ class Decisions:
             >>> answer.evidence.flip.ids, answer.evidence.flip.value
             ([7, 6, 5], False)
         """
-        from likewise.learn.weighting import check_temperature
         from likewise.store.deciding.calibrating import Calibrations, Way
         from likewise.store.deciding.predicting import DEEPER, check_votes, decide
 
         label, asked, votes = check_label(label), check_task(task), check_k(k)
-        weights, temperature = check_votes(weights), check_temperature(temperature)
+        weights, degree = check_votes(weights, temperature)
         if not isinstance(calibrate, bool):
             raise InvalidType(f"calibrate must be True or False; got {calibrate!r:.60}")
         field = read_field(using, self._fields)
@@ -144,9 +144,9 @@ class Decisions:
                 if where is not None
                 else f"label {label!r}: no other row has one; nothing can be learnt from it"
             )
-        answers = [decide(results, label, kind, votes, weights, temperature) for results in batch]
+        answers = [decide(results, label, kind, votes, weights, degree) for results in batch]
         if calibrate and kind == "classify":
-            way = Way(field, label, votes, weights, temperature, recall, exact)
+            way = Way(field, label, votes, weights, degree, recall, exact)
             if self._calibrations is None:
                 self._calibrations = Calibrations()
             with self._viewing() as (connection, view):
@@ -165,7 +165,7 @@ class Decisions:
         using: str | None = None,
         task: str = "auto",
         weights: Any = "uniform",
-        temperature: float = 1.0,
+        temperature: float | None = None,
         calibrate: bool = True,
         recall: float | None = None,
         exact: bool = False,
@@ -274,10 +274,11 @@ class Decisions:
                     vectors = self._encode(asked.texts, field)
             metric = view.settings.dense[field].metric or "cosine"
             key = view.seq, field, condition, bandwidth
-            if self._gaussians is None or self._gaussians[0] != key:
+            kept = self._gaussians  # another thread may put others in its place
+            if kept is None or kept[0] != key:
                 rows = live_rows(view, field, select(view, condition, connection))
-                self._gaussians = key, density.gaussians_of(rows, metric, bandwidth)
-            found = density.answers(self._gaussians[1], vectors, connection)
+                self._gaussians = kept = key, density.gaussians_of(rows, metric, bandwidth)
+            found = density.answers(kept[1], vectors, connection)
         return found[0] if asked.single else found
 
     @suggest_arguments

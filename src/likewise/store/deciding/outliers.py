@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -45,6 +45,11 @@ class OutlierHit:
     neighbors: tuple[NearRow, ...]
     text: str | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values, for JSON."""
+        neighbors = [near._asdict() for near in self.neighbors]
+        return {**asdict(self), "neighbors": neighbors}
 
 
 def outlier_scores(lists: RowLists, method: str) -> Float64Array:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from likewise.errors import InvalidType
+from likewise.errors import InvalidArgument, InvalidType
 from likewise.kernels import Kernel
 from likewise.learn.evidence import influence_on_average, influence_on_shares
 from likewise.learn.flipping import smallest_flip
 from likewise.learn.voting import averages, shares
-from likewise.learn.weighting import Weights, check_weights, weigh
+from likewise.learn.weighting import Weights, check_temperature, check_weights, weigh
 from likewise.results import Hit, Results, SearchInfo
 from likewise.store.batch import Id
 from likewise.store.deciding.labels import Task
@@ -52,18 +54,31 @@ class Flipped:
 
 
 @dataclass(frozen=True, slots=True)
+class _Vote:
+    """All that is needed to find what would flip a vote; the hits behind the voters included."""
+
+    ids: list[Id]
+    codes: npt.NDArray[np.int64]
+    classes: list[Any]
+    distances: npt.NDArray[np.float64]
+    k: int
+    weights: Weights
+    temperature: float
+    everything: bool
+
+
 class RowEvidence(Sequence[Witness]):
     """The rows that voted, nearest first.
 
-    Attributes:
-        witnesses: as of this sequence. flip: see `Flipped`; None where no such set is among the
-            rows looked at, and for numbers.
-        withstands: so many rows, whichever, can be deleted and the label stays; None for numbers.
+    What would flip the answer is found when it is first asked for.
+
+    Args:
+        witnesses: as of this sequence. vote: of a label; None for numbers.
     """
 
-    witnesses: tuple[Witness, ...]
-    flip: Flipped | None = None
-    withstands: int | None = None
+    def __init__(self, witnesses: tuple[Witness, ...], vote: _Vote | None = None) -> None:
+        self.witnesses = witnesses
+        self._vote = vote
 
     def __len__(self) -> int:
         return len(self.witnesses)
@@ -75,6 +90,48 @@ class RowEvidence(Sequence[Witness]):
     def ids(self) -> list[Id]:
         """Of the rows that voted."""
         return [witness.id for witness in self.witnesses]
+
+    @property
+    def flip(self) -> Flipped | None:
+        """A smallest set of rows without which the answer is another; see `Flipped`.
+
+        None where no such set is among the rows looked at, and for numbers.
+        """
+        found = self._reversal
+        if self._vote is None or found is None or found.places is None:
+            return None
+        return Flipped([self._vote.ids[i] for i in found.places], self._vote.classes[found.winner])
+
+    @property
+    def withstands(self) -> int | None:
+        """So many rows, whichever, can be deleted and the label stays; None for numbers."""
+        return None if self._reversal is None else int(self._reversal.withstands)
+
+    @cached_property
+    def _reversal(self) -> Any:
+        vote = self._vote
+        if vote is None:
+            return None
+        return smallest_flip(
+            vote.codes,
+            vote.distances,
+            vote.k,
+            vote.weights,
+            vote.temperature,
+            everything=vote.everything,
+        )
+
+    def _key(self) -> tuple[Any, ...]:
+        return self.witnesses, self.flip, self.withstands
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RowEvidence) and self._key() == other._key()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        shown = [repr(id_) for id_ in self.ids[:5]] + ["..."] * (len(self) > 5)
+        return f"RowEvidence({len(self)} rows: {', '.join(shown)})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,14 +174,21 @@ class RowAnswer:
         return found
 
 
-def check_votes(weights: Any) -> Weights:
-    """``weights`` if hits can be weighed so: by their distances alone."""
+def check_votes(weights: Any, temperature: Any) -> tuple[Weights, float]:
+    """``weights`` if hits can be weighed so, by their distances alone, and the temperature."""
     if isinstance(weights, Kernel):
         raise InvalidType(
             f"weights={weights!r:.60}: a collection weighs votes by distances; give 'softmax' or a "
             "function of distances (a kernel serves NeighborsClassifier, on arrays)"
         )
-    return check_weights(weights)
+    found = check_weights(weights)
+    if temperature is None:
+        return found, 1.0
+    if found != "softmax":
+        raise InvalidArgument(
+            f"temperature= is for weights='softmax'; weights is {weights!r:.60}: leave it out"
+        )
+    return found, check_temperature(temperature)
 
 
 def decide(
@@ -145,34 +209,33 @@ def decide(
         answer = _number(hits, labels, parts, k)
     else:
         matching = results.info.matching if results.info else len(hits)
-        flip = smallest_flip, distances, weights, temperature, len(hits) >= matching
-        answer = _label(hits, labels, parts, k, flip)
+        classes = sorted(set(labels))
+        place = {name: i for i, name in enumerate(classes)}
+        codes = np.array([place[name] for name in labels], dtype=np.int64)
+        ids = [hit.id for hit in hits]
+        whole = len(hits) >= matching
+        vote = _Vote(ids, codes, classes, distances, k, weights, temperature, whole)
+        answer = _label(hits, labels, parts, vote)
     return replace(answer, info=results.info)
 
 
 def _number(hits: list[Hit], labels: list[Any], parts: Any, k: int) -> RowAnswer:
     numbers = np.array(labels[:k], dtype=np.float64)
     value = float(averages(numbers[None, :, None], parts[None])[0, 0])
-    deviation = float(np.sqrt(parts @ (numbers - value) ** 2))
+    away = np.abs(numbers - value)
+    scale = away.max() or 1.0  # squares of huge numbers overflow
+    deviation = float(scale * np.sqrt(parts @ (away / scale) ** 2))
     influence = influence_on_average(parts, numbers[:, None])[:, 0]
     evidence = RowEvidence(_witnesses(hits, labels, parts, influence))
     return RowAnswer(value, None, evidence, deviation=deviation)
 
 
-def _label(hits: list[Hit], labels: list[Any], parts: Any, k: int, flip: Any) -> RowAnswer:
-    classes = sorted(set(labels))
-    codes = np.array([classes.index(label) for label in labels])
-    voted = shares(codes[None, :k], parts[None], len(classes))[0]
+def _label(hits: list[Hit], labels: list[Any], parts: Any, vote: _Vote) -> RowAnswer:
+    codes, classes = vote.codes[: vote.k], vote.classes
+    voted = shares(codes[None], parts[None], len(classes))[0]
     best = int(np.argmax(voted))
-    influence = influence_on_shares(parts, codes[:k] == best)
-    find, distances, weights, temperature, everything = flip
-    reversal = find(codes, distances, k, weights, temperature, everything=everything)
-    flipped = None
-    if reversal.places is not None:
-        flipped = Flipped([hits[i].id for i in reversal.places], classes[reversal.winner])
-    evidence = RowEvidence(
-        _witnesses(hits, labels, parts, influence), flipped, int(reversal.withstands)
-    )
+    influence = influence_on_shares(parts, codes == best)
+    evidence = RowEvidence(_witnesses(hits, labels, parts, influence), vote)
     probabilities = {
         name: float(part) for name, part in zip(classes, voted, strict=True) if part > 0
     }

@@ -56,9 +56,15 @@ class RowNeighbors:
             include_self: whether each row begins with itself at distance 0, as what is fitted to
                 it expects.
 
+        Raises:
+            InvalidArgument: ``include_self`` with the metric dot, by which a row is not at distance
+                0 from itself.
+
         Cost: O(n k).
         """
         from likewise.learn.neighbor_graph import sorted_csr
 
-        found: csr_matrix[Any] = sorted_csr(self.places, self.distances, include_self=include_self)
+        found: csr_matrix[Any] = sorted_csr(
+            self.places, self.distances, self._lists.metric, include_self=include_self
+        )
         return found

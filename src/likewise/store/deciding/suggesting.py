@@ -43,6 +43,16 @@ class Suggestion:
     text: str | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
 
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values, for JSON."""
+        return {
+            "id": self.id,
+            "nearest": None if self.nearest is None else self.nearest._asdict(),
+            "answer": None if self.answer is None else self.answer.to_dict(),
+            "text": self.text,
+            "metadata": self.metadata,
+        }
+
 
 def reads_votes(selection: Any) -> bool:
     """Whether the selection goes by what neighbours say."""
