@@ -402,6 +402,9 @@ def test_wrong_labels(y, error, message):
     [
         (None, InvalidArgument, "requires y"),
         (["a", "b", "c", "d"], InvalidType, "y must be numbers"),
+        ([1j, 2.0, 3.0, 4.0], InvalidType, "y must be numbers; got complex128"),
+        (np.arange(4).astype("M8[D]"), InvalidType, "y must be numbers; got datetime64"),
+        (np.arange(4).astype("m8[s]"), InvalidType, "y must be numbers; got timedelta64"),
         ([1.0, np.nan, 2.0, 2.0], InvalidArgument, "row 1 is missing"),
         ([1.0, 2.0], InvalidArgument, "y has 2 rows, X has 4 rows"),
         (np.zeros((4, 2, 2)), InvalidVector, r"got shape \(4, 2, 2\)"),

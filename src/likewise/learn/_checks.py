@@ -8,10 +8,11 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
 from likewise.errors import InvalidArgument, InvalidType, InvalidVector, NotFitted
+from likewise.learn._kinds import is_missing, one_kind, plain
 
 Float64Array = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -60,25 +61,21 @@ def check_labels(y: Any, count: int) -> tuple[Any, IntArray]:
 
     Raises:
         InvalidArgument: none given, another number of them, a missing one, or numbers that are no
-            classes. InvalidType: several kinds, or several labels a row.
+            classes. InvalidType: several kinds, several labels a row, or numbers that no one type
+            holds exactly.
     """
     if y is None:
         raise InvalidArgument(NO_TARGETS)
-    labels = np.asarray(y)
-    if labels.dtype.kind == "O":
-        _check_objects(labels)
-        if len(labels) and isinstance(labels.flat[0], (bool, int, float)):
-            labels = np.array(labels.tolist())  # numbers, which scikit-learn tells apart by dtype
+    labels = label_array(y)
     if labels.dtype.kind == "f" and not np.isfinite(labels).all():
         row = int(np.argwhere(~np.isfinite(labels))[0, 0])
         raise InvalidArgument(
-            f"y: the label of row {row} is missing (NaN or infinity, inf); leave such rows out, "
-            "or predict them from the others"
+            f"y: the label of row {row} is infinite (inf); correct it, or leave such rows out"
         )
-    if labels.ndim > 1 and type_of_target(labels).startswith("multilabel"):
+    if labels.shape[1:] not in ((), (1,)):
         raise InvalidType("y must be one label a row; got several; see LabelCodeNeighbors")
     try:
-        check_classification_targets(labels if labels.dtype.kind != "O" else y)
+        check_classification_targets(labels)
     except TypeError as error:  # strings of bytes
         raise InvalidType(f"y: {error}") from None
     except ValueError as error:
@@ -90,19 +87,55 @@ def check_labels(y: Any, count: int) -> tuple[Any, IntArray]:
     return classes, places.ravel().astype(np.int64)
 
 
-def _check_objects(labels: npt.NDArray[Any]) -> None:
-    """Refuse missing labels and labels of several kinds, which have no order."""
-    kinds: dict[str, int] = {}
-    for row, label in enumerate(labels.ravel()):
-        if label is None or label != label:
-            raise InvalidArgument(
-                f"y: the label of row {row} is missing ({label!r}); leave such rows out, or "
-                "predict them from the others"
-            )
-        kinds.setdefault("number" if isinstance(label, (int, float)) else type(label).__name__, row)
-    if len(kinds) > 1:
-        (one, i), (two, j) = list(kinds.items())[:2]
+def label_array(y: Any, each: str = "the label of row") -> npt.NDArray[Any]:
+    """Labels as an array: none missing, all of one kind, and none changed by the others.
+
+    Args:
+        y: a label a row, or several. each: what messages call one.
+    """
+    listed = isinstance(y, (list, tuple))
+    try:
+        # numpy makes strings of a list that holds one string
+        labels = np.array(y, dtype=object) if listed else np.asarray(y)
+    except ValueError:
         raise InvalidType(
-            f"y: labels of one kind expected; row {i} holds a {one}, row {j} a {two}; "
-            "turn all into strings"
+            f"y must be one label a row; got lists of several lengths: {y!r:.60}"
+        ) from None
+    if labels.ndim == 0:
+        raise InvalidType(f"y must be a list or an array, one label a row; got {y!r:.60}")
+    _check_none_missing(labels, each)
+    if labels.dtype.kind != "O":
+        return labels
+    width = max(1, labels[:1].size)
+    kind = one_kind((i // width, label) for i, label in enumerate(labels.ravel()))
+    # scikit-learn tells numbers apart by their dtype
+    return _narrowed(labels, each) if listed or kind in ("bool", "number") else labels
+
+
+def _check_none_missing(labels: npt.NDArray[Any], each: str) -> None:
+    if labels.dtype.kind == "O":
+        missing = np.array([is_missing(one) for one in labels.ravel()], np.bool_)
+        missing = missing.reshape(labels.shape)
+    else:
+        missing = labels != labels
+    if missing.any():
+        place = tuple(np.argwhere(missing)[0])
+        raise InvalidArgument(
+            f"y: {each} {place[0]} is missing ({labels[place]}); leave such rows out, or predict "
+            "them from the others"
         )
+
+
+def _narrowed(labels: npt.NDArray[Any], each: str) -> npt.NDArray[Any]:
+    """Objects as numpy's own type for them, where each stays what it is."""
+    narrowed = np.array(labels.tolist())
+    if narrowed.dtype.kind not in "iufU":
+        return narrowed
+    before = [plain(one) for one in labels.ravel()]  # numpy's own compare as floats
+    for i, (one, other) in enumerate(zip(before, narrowed.ravel().tolist(), strict=True)):
+        if one != other:
+            raise InvalidType(
+                f"y: {each} {i // max(1, labels[:1].size)}, {one!r}, would become {other!r} as "
+                f"{narrowed.dtype}; give labels that one type holds: all integers, or all strings"
+            )
+    return narrowed

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from likewise.errors import InvalidType
 from likewise.learn._checks import IntArray
+from likewise.learn._kinds import check_classes
 
 #: The code of a row that is gone.
 GONE = -1
@@ -39,8 +39,8 @@ class LabelMemory:
         self.codes: IntArray = np.empty(0, dtype=np.int64)
 
     def check(self, classes: Any) -> None:
-        """Refuse classes of another kind than those that are known: they have no order."""
-        check_kinds(self.classes, classes)
+        """Refuse classes that do not go with those that are known."""
+        check_classes(self.classes, classes)
 
     def add(self, classes: Any, places: IntArray) -> None:
         """Append rows: the classes of the batch, ascending, and the place of each row's label."""
@@ -76,21 +76,3 @@ class LabelMemory:
             places = np.searchsorted(classes, self.classes)
             self.codes = np.where(self.codes >= 0, places[self.codes], GONE)
         self.classes = classes
-
-
-def check_kinds(known: Any, new: Any) -> None:
-    """Refuse classes of another kind than the known ones."""
-    if len(known) and len(new):
-        one, other = kind_of(known[0]), kind_of(new[0])
-        if one != other:
-            raise InvalidType(
-                f"y: labels of one kind expected; the known ones hold a {one}, the new ones a "
-                f"{other}; turn all into strings"
-            )
-
-
-def kind_of(label: Any) -> str:
-    """What a label is, for the message that two of them have no order."""
-    if isinstance(label, (bool, int, float, np.number, np.bool_)):
-        return "number"
-    return "string" if isinstance(label, str) else type(label).__name__

@@ -10,6 +10,7 @@ from sklearn.base import clone
 
 from likewise._arguments import check_count
 from likewise.errors import InvalidArgument, InvalidType
+from likewise.learn._kinds import plain
 from likewise.learn.neighbors_classifier import NeighborsClassifier
 
 Float64Array = npt.NDArray[np.float64]
@@ -45,7 +46,7 @@ def classifier_or_vote(estimator: Any) -> Any:
 def check_two_classes(classes: Any) -> None:
     """Refuse a single class, of which there is nothing to be unsure."""
     if len(classes) < 2:
-        raise InvalidArgument(f"y: only one class, {classes[0]!r}; two are needed at least")
+        raise InvalidArgument(f"y: only one class, {plain(classes[0])!r}; two are needed at least")
 
 
 def probabilities_for(model: Any, rows: Float64Array, classes: Any) -> Float64Array:

@@ -20,9 +20,16 @@ def check_targets(y: Any, count: int) -> tuple[Float64Array, bool]:
     if y is None:
         raise InvalidArgument(NO_TARGETS)
     try:
-        targets = np.array(y, dtype=np.float64)
+        given = np.asarray(y).dtype
+        # numpy would drop imaginary parts, and count days or nanoseconds
+        targets = None if given.kind in "cmM" else np.array(y, dtype=np.float64)
     except (TypeError, ValueError):
         raise InvalidType("y must be numbers; for labels see NeighborsClassifier") from None
+    if targets is None:
+        raise InvalidType(
+            f"y must be numbers; got {given}; give complex numbers as two columns, and times as "
+            "numbers, such as days since the first"
+        )
     if targets.ndim not in (1, 2) or targets.shape[-1] == 0:
         raise DimensionMismatch(f"y must be (n,) or (n, outputs); got shape {targets.shape}")
     if len(targets) != count:

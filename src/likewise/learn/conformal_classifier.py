@@ -12,6 +12,7 @@ from likewise._arguments import suggest_arguments
 from likewise.errors import InvalidArgument
 from likewise.learn._checks import check_labels, check_learnt, check_rows
 from likewise.learn._conforming import Method, block_of, chosen_method, split_of
+from likewise.learn._kinds import plain
 from likewise.learn._left_out import check_two_classes, classifier_or_vote, probabilities_for
 from likewise.learn._numbers import check_generator, check_share
 from likewise.learn.conformal import (
@@ -223,5 +224,5 @@ class ConformalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             return
         counts = np.bincount(self.calibration_classes_, minlength=len(self.classes_))
         fewest = int(np.argmin(counts))
-        label = self.classes_[fewest].item()
+        label = plain(self.classes_[fewest])
         check_enough(int(counts[fewest]), coverage, f" of every class (here of {label!r})", remedy)

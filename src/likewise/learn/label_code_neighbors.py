@@ -219,14 +219,14 @@ class LabelCodeNeighbors(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _labels(self, y: Any, count: int) -> sparse.csr_array:
         try:
-            y = y if sparse.issparse(y) or y is None else np.asarray(y)
+            given: Any = y if sparse.issparse(y) or y is None else np.asarray(y)
         except ValueError:
             raise InvalidType(
                 "y must be a matrix of 0 and 1, a column a label; lists of labels become one by "
                 "scikit-learn's MultiLabelBinarizer"
             ) from None
-        if sparse.issparse(y) or (y is not None and y.ndim == 2 and y.shape[1] != 1):
-            table = as_indicator(y, count)
+        if sparse.issparse(y) or (y is not None and given.ndim == 2 and given.shape[1] != 1):
+            table = as_indicator(given, count)
             self._kind = "sparse" if sparse.issparse(y) else "dense"
             self.classes_ = np.arange(table.shape[1])
             return table

@@ -13,7 +13,8 @@ from likewise.errors import InvalidArgument
 from likewise.index import Index
 from likewise.learn import choosing
 from likewise.learn._checks import Float64Array, IntArray, check_labels
-from likewise.learn._labels import LabelMemory, check_kinds
+from likewise.learn._kinds import check_classes
+from likewise.learn._labels import LabelMemory
 from likewise.learn._neighbor_estimator import Found, NeighborEstimator
 from likewise.learn._without import Weighed, each_left_out, with_and_without
 from likewise.learn.evidence import Answer, answer_label
@@ -136,7 +137,7 @@ class NeighborsClassifier(ClassifierMixin, NeighborEstimator):  # type: ignore[m
         memory.check(new)
         if declared is not None:
             memory.check(declared)
-            check_kinds(declared, new)
+            check_classes(declared, new)
         if hasattr(self, "index_"):
             self._append(rows)
         else:

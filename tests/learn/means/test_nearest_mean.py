@@ -131,7 +131,7 @@ def test_bad_labels_and_rows():
         NearestMean(shrinkage=1.0).fit([[1.0], [0.0]], [0, 1]).predict([[1.0]])
     with pytest.raises(InvalidArgument, match="label 'yew' is not among classes"):
         NearestMean().partial_fit(X[:1], ["yew"], classes=["ash", "elm"])
-    with pytest.raises(InvalidType, match="labels are strings, as before; got numbers"):
+    with pytest.raises(InvalidType, match="the known ones hold a string, the new ones a number"):
         NearestMean().fit(X, y).partial_fit(X[:1], [3])
     with pytest.raises(InvalidArgument, match="the label of row 1 is missing"):
         NearestMean().fit(X[:2], [1.0, np.nan])

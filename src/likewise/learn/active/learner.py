@@ -12,6 +12,8 @@ from likewise._arguments import check_count, suggest_arguments
 from likewise.errors import DuplicateId, InvalidArgument, InvalidType, NotFitted
 from likewise.kernels import Kernel
 from likewise.kernels._rows import as_rows
+from likewise.learn._checks import label_array
+from likewise.learn._kinds import check_kinds
 from likewise.learn.active._candidates import IntArray
 from likewise.learn.active.features import FEATURES, Features, as_features
 from likewise.learn.active.selections import Selection, as_selection
@@ -173,17 +175,9 @@ class ActiveLearner:
         return found
 
     def _check_labels(self, y: Any) -> npt.NDArray[Any]:
-        labels = np.asarray(y)
-        if labels.ndim == 0:
-            raise InvalidType(f"y must be a list, one label an id; got {y!r:.60}")
-        for place, label in enumerate(labels.reshape(len(labels), -1) if len(labels) else ()):
-            if any(one is None or one != one for one in label.tolist()):
-                raise InvalidArgument(f"y: label {place} is missing; tell only rows that have one")
-        if len(self.labelled) and (labels.dtype.kind in "fiub") != (self.y.dtype.kind in "fiub"):
-            raise InvalidType(
-                f"y: labels of type {labels.dtype}; those told before are {self.y.dtype}; "
-                "keep to numbers, or to strings"
-            )
+        labels = label_array(y, "label")
+        if len(self.labelled):
+            check_kinds(self.y, labels)
         return labels
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from likewise.errors import InvalidArgument, InvalidType
+from likewise.learn._kinds import is_missing, one_kind
 
 Float64Array = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -105,12 +106,13 @@ def read_labels(
     values = list(y.tolist() if isinstance(y, np.ndarray) else y)
     if len(values) != count:
         raise InvalidArgument(f"{what} has {len(values)} labels, {rows} has {count} rows")
-    missing = np.fromiter((_is_missing(value) for value in values), np.bool_, count)
+    missing = np.fromiter((is_missing(value) for value in values), np.bool_, count)
     present = [value for value, gone in zip(values, missing, strict=True) if not gone]
     if not present:
         raise InvalidArgument(f"{what}: no row has a label; leave {what} out to look at rows alone")
-    kind = _one_kind(values, missing, what)
-    if kind == "number":
+    given = ((row, value) for row, value in enumerate(values) if not missing[row])
+    kind = one_kind(given, what, several="audit one label at a time")
+    if kind in ("bool", "number"):
         return _numbers(np.array(present, dtype=np.float64), present, ~missing, task, what)
     if task == "regression":
         raise InvalidType(f"{what}: regression needs numbers; got labels of type {kind}")
@@ -128,37 +130,6 @@ def codes_of(labels: Classes, known: Classes) -> IntArray:
     place = {label: code for code, label in enumerate(known.classes.tolist())}
     mapped = [place.get(label, len(known.classes)) for label in labels.classes.tolist()]
     return np.array([*mapped, MISSING], dtype=np.int64)[labels.codes]
-
-
-def _is_missing(value: Any) -> bool:
-    if value is None:
-        return True
-    try:
-        return bool(value != value)
-    except (TypeError, ValueError):  # pandas' NA has no truth; an array is refused below
-        return not hasattr(value, "__len__")
-
-
-def _one_kind(values: list[Any], missing: npt.NDArray[np.bool_], what: str) -> str:
-    """The kind of all labels: "number", or a type."""
-    kinds: dict[str, int] = {}
-    for row, value in enumerate(values):
-        if missing[row]:
-            continue
-        if isinstance(value, (list, tuple, set, dict, np.ndarray)):
-            raise InvalidType(
-                f"{what} must be one label a row; row {row} holds {value!r:.60}; audit one "
-                "label at a time"
-            )
-        number = isinstance(value, (bool, int, float, np.number, np.bool_))
-        kinds.setdefault("number" if number else type(value).__name__, row)
-    if len(kinds) > 1:
-        (one, i), (two, j) = list(kinds.items())[:2]
-        raise InvalidType(
-            f"{what}: labels of one kind expected; row {i} holds a {one}, row {j} a {two}; "
-            "turn all into strings"
-        )
-    return next(iter(kinds))
 
 
 def _numbers(

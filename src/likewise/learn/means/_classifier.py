@@ -10,7 +10,13 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from likewise.errors import InvalidArgument
-from likewise.learn._checks import NothingLearnt, check_labels, check_learnt, check_rows
+from likewise.learn._checks import (
+    NothingLearnt,
+    check_labels,
+    check_learnt,
+    check_rows,
+    label_array,
+)
 from likewise.learn.means._limbs import Float64Array, IntArray
 from likewise.learn.means._sums import ClassSums, Products
 
@@ -52,7 +58,7 @@ class SumsClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         rows = self._prepared(check_rows(self, X, reset=first))
         found, places = _labels(y, len(rows))
         if classes is not None:
-            strange = found[~np.isin(found, np.asarray(classes))]
+            strange = found[~np.isin(found, label_array(classes))]
             if len(strange):
                 raise InvalidArgument(f"y: label {strange.tolist()[0]!r} is not among classes")
         sums = ClassSums(rows.shape[1], self._products) if first else self._known()

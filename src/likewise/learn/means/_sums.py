@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array
 
-from likewise.errors import InvalidArgument, InvalidType
+from likewise.errors import InvalidArgument
+from likewise.learn._kinds import check_classes
 from likewise.learn.means import _limbs as limbs
 from likewise.learn.means._limbs import BLOCK, Float64Array, IntArray, Limbs
 
@@ -73,11 +74,7 @@ class ClassSums:
 
     def _admit(self, classes: Any) -> None:
         """Make room for new classes, in their order."""
-        if len(self.classes) and _kind(self.classes) != _kind(classes):
-            raise InvalidType(
-                f"y: labels are {_kind(self.classes)}, as before; got {_kind(classes)}; "
-                "turn all into strings"
-            )
+        check_classes(self.classes, classes)
         both = np.union1d(self.classes, classes) if len(self.classes) else np.asarray(classes)
         if len(both) == len(self.classes):
             return
@@ -219,13 +216,6 @@ def _spread(digits: IntArray, old: Any, count: int) -> IntArray:
     if len(old):
         wide[:, old] = digits
     return wide
-
-
-def _kind(labels: Any) -> str:
-    kind = np.asarray(labels).dtype.kind
-    if kind == "O":
-        kind = "U" if isinstance(np.asarray(labels).ravel()[0], str) else "f"
-    return "strings" if kind in "US" else "numbers"
 
 
 def _finite(values: Float64Array) -> Float64Array:
