@@ -11,6 +11,7 @@ import numpy.typing as npt
 from likewise._arguments import check_k
 from likewise.errors import InvalidArgument, InvalidType
 from likewise.index import Exact, Index
+from likewise.learn._rounding import check_kept
 
 Float64Array = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -37,7 +38,9 @@ def fitted_index(index: Any, rows: Any, *, n_jobs: int | None = None) -> Any:
 
     Raises:
         InvalidType: neither. InvalidArgument: a graph of other rows. NotFitted: of none.
+        InvalidVector: rows that differ and would not in float32, which indexes keep.
     """
+    check_kept(rows)
     if index is None:
         index = Exact("euclidean", n_jobs=n_jobs)
     elif n_jobs is not None:

@@ -14,6 +14,7 @@ from likewise.errors import InvalidArgument
 from likewise.index import Index
 from likewise.learn._checks import check_labels, check_learnt, check_rows
 from likewise.learn._numbers import check_generator, check_numbers
+from likewise.learn._rounding import as_kept
 from likewise.learn._searching import fitted_index, nearest
 from likewise.learn.voting import shares
 
@@ -94,8 +95,9 @@ class _MSplit(BaseEstimator):  # type: ignore[misc]
         check_jobs(self.n_jobs)
         self.part_rows_ = split_rows(len(rows), parts, check_generator(self.random_state))
         self.kept_ = self._kept(len(self.part_rows_), k)
+        held = as_kept(rows)
         self.indexes_ = self._on_parts(
-            lambda part: fitted_index(self.index, rows[part]), self.part_rows_
+            lambda part: fitted_index(self.index, held[part]), self.part_rows_
         )
 
     def _kept(self, parts: int, k: int) -> int:
