@@ -37,11 +37,11 @@ def oddities_of(split: Split) -> dict[str, dict[str, Float]]:
     """Of each way and each part, higher is odder."""
     shown = {"known": split.known, "near": split.near, "far": split.far}
     detectors = {
-        OURS: NeighborOutliers(k=K, normalize=True),
+        OURS: NeighborOutliers(k=K, normalise=True),
         RAW: NeighborOutliers(k=K),
-        "k-NN, normalized, k = 1": NeighborOutliers(k=1, normalize=True),
-        "k-NN, normalized, by class": NeighborOutliers(k=K, normalize=True, by_class=True),
-        GAUSSIAN: MahalanobisOutliers(by_class=True, normalize=True),
+        "k-NN, normalized, k = 1": NeighborOutliers(k=1, normalise=True),
+        "k-NN, normalized, by class": NeighborOutliers(k=K, normalise=True, by_class=True),
+        GAUSSIAN: MahalanobisOutliers(by_class=True, normalise=True),
         "Mahalanobis, raw": MahalanobisOutliers(by_class=True),
         "Mahalanobis, relative": MahalanobisOutliers(by_class=True, relative=True),
     }

@@ -223,3 +223,10 @@ def test_everything_forgotten():
     assert model.partial_fit([[0.0]]).score_samples([[0.0]])[0] == pytest.approx(-0.9189385)
     with pytest.raises(NotFitted, match="call fit first"):
         Density().forget([0])
+
+
+def test_copies_of_every_row_are_named_though_their_distances_are_rounded():
+    X = np.random.default_rng(0).normal(size=(20, 2)) + 1e3
+    with pytest.raises(InvalidArgument, match=r"every row has a copy \(60 rows, 20 different\)"):
+        Density("loo").fit(np.repeat(X, 3, axis=0))
+    Density("loo").fit(X, sample_weight=np.full(20, 3.0))

@@ -5,7 +5,7 @@ import pytest
 
 from likewise.errors import InvalidArgument, InvalidType
 from likewise.index import Exact, Graph
-from likewise.learn import MSplitNeighbors, MSplitNeighborsRegressor
+from likewise.learn import MSplitNeighbors, MSplitNeighborsRegressor, NeighborGraph
 from likewise.learn.m_split import nearest_parts, split_rows, usual_kept
 from likewise.testing.estimator import EstimatorConformance
 
@@ -139,3 +139,9 @@ def test_a_regressor_wants_one_number_a_row():
         MSplitNeighborsRegressor().fit(X, ["a"] * len(X))
     with pytest.raises(InvalidType, match="one number a row"):
         MSplitNeighborsRegressor().fit(X, np.column_stack([y, y]))
+
+
+def test_a_graph_of_all_rows_is_refused_by_type():
+    X = np.random.default_rng(0).normal(size=(30, 2))
+    with pytest.raises(InvalidType, match=r"lists of all rows: give an index .* graph\.index"):
+        MSplitNeighbors(3, index=NeighborGraph(5).fit(X)).fit(X, X[:, 0] > 0)

@@ -7,7 +7,13 @@ from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from likewise.errors import InvalidArgument, InvalidType, InvalidVector, NotFitted
 from likewise.index import CostModel, Exact, Graph, Tree
 from likewise.kernels import RBF, Laplace, Linear
-from likewise.learn import NeighborGraph, NeighborsClassifier, NeighborsRegressor
+from likewise.learn import (
+    NeighborGraph,
+    NeighborsClassifier,
+    NeighborsRegressor,
+    _neighbor_estimator,
+    _searching,
+)
 from likewise.testing.estimator import EstimatorConformance
 from tests.learn.lists import vote
 
@@ -427,3 +433,27 @@ def test_before_fit():
         for ask in (lambda m: m.predict(X4), lambda m: m.forget([0]), lambda m: m.explain(X4)):
             with pytest.raises(NotFitted, match="call fit first"):
                 ask(model)
+
+
+@pytest.mark.parametrize("index", [None, NeighborGraph(50)])
+@pytest.mark.parametrize("make", [NeighborsClassifier, NeighborsRegressor])
+def test_choices_among_all_rows_are_made_in_blocks(monkeypatch, make, index):
+    X = rows(50, seed=20)
+    y = (X[:, 0] > 0) * 1
+    options = {"weights": ["distance", "softmax", RBF(length=0.5)], "temperature": "loo"}
+    held = None if index is None else index.fit(X)
+    fitted = [make(held, k=[3, None], **options).fit(X, y)]
+    asked = []
+    search = _searching.nearest
+    monkeypatch.setattr(_neighbor_estimator, "NUMBERS", 7 * 49)
+    monkeypatch.setattr(
+        _searching, "nearest", lambda i, Q, *a, **o: asked.append(len(Q)) or search(i, Q, *a, **o)
+    )
+    fitted.append(make(held, k=[3, None], **options).fit(X, y))
+    assert max(asked, default=7) <= 7
+    whole, parts = (np.array([t.score for t in model.loo_scores_]) for model in fitted)
+    np.testing.assert_allclose(parts, whole, rtol=1e-12)
+    for model in fitted:
+        model.forget([0, 1])
+    whole, parts = (np.array([t.score for t in model.loo_scores_]) for model in fitted)
+    np.testing.assert_allclose(parts, whole, rtol=1e-12)

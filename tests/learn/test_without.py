@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from likewise.errors import InvalidArgument, NotFitted
+from likewise.errors import InvalidArgument, NotFitted, OverLimit
 from likewise.index import Exact
 from likewise.kernels import RBF
 from likewise.learn import (
@@ -14,6 +14,8 @@ from likewise.learn import (
     NeighborGraph,
     NeighborsClassifier,
     NeighborsRegressor,
+    _neighbor_estimator,
+    _without,
 )
 
 rng = np.random.default_rng(0)
@@ -123,3 +125,22 @@ def test_a_graph_of_the_rows_serves_all():
     )
     assert sets.method_ == "jackknife+"
     np.testing.assert_array_equal(sets.p_values(Q), plain.p_values(Q))
+
+
+def test_rows_left_out_of_all_rows_come_in_blocks(monkeypatch):
+    X = np.random.default_rng(0).normal(size=(40, 2))
+    vote = NeighborsClassifier(k=None, weights="distance").fit(X, X[:, 0] > 0)
+    mean = NeighborsRegressor(k=None, weights="distance").fit(X, X[:, 0])
+    whole = vote.leave_one_out_proba(), *mean.leave_one_out_means()
+    monkeypatch.setattr(_neighbor_estimator, "NUMBERS", 3 * 40)
+    parts = vote.leave_one_out_proba(), *mean.leave_one_out_means()
+    for one, other in zip(whole, parts, strict=True):
+        np.testing.assert_allclose(other, one, rtol=1e-12)
+
+
+def test_more_pairs_of_neighbours_than_fit_are_refused(monkeypatch):
+    X = np.random.default_rng(0).normal(size=(40, 2))
+    model = NeighborsRegressor(k=None).fit(X, X[:, 0])
+    monkeypatch.setattr(_without, "LIMIT", 32 * 39**2)
+    with pytest.raises(OverLimit, match=r"k = 40 neighbours takes .* GB a query; .* smaller k"):
+        model.without_each_means(X[:1])

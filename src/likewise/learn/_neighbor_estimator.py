@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -22,11 +23,17 @@ from likewise.learn._searching import (
     nearest,
     rows_at,
 )
-from likewise.learn.choosing import Choices, Trial, score_trials
+from likewise.learn.choosing import Choices, Trial, unit_of, weights_of_trials
 from likewise.learn.weighting import weigh
 
 #: Lists are made for so many numbers at a time (32 MB).
 NUMBERS = 1 << 22
+
+
+def blocks(count: int, each: int) -> list[slice]:
+    """Parts of ``count`` rows whose lists of ``each`` neighbours fit into memory."""
+    height = max(1, NUMBERS // max(1, each))
+    return [slice(start, start + height) for start in range(0, count, height)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +55,7 @@ class Found:
 
 
 class NeighborEstimator(BaseEstimator):  # type: ignore[misc]
-    """A subclass keeps the targets by position, and gives `_scorer`."""
+    """A subclass keeps the targets by position, and gives `_worth` and `_score`."""
 
     index: Index | None
     k: Any
@@ -57,8 +64,12 @@ class NeighborEstimator(BaseEstimator):  # type: ignore[misc]
     recall: float | None
     n_jobs: int | None
 
-    def _scorer(self, ids: IntArray, own: IntArray) -> Callable[[int, Float64Array], float]:
-        """What weights (n, k) of the neighbours ``ids[:, :k]`` of the rows ``own`` are worth."""
+    def _worth(self, ids: IntArray, own: IntArray, weights: Float64Array) -> Float64Array:
+        """(m, ...) how well the neighbours ``ids`` (m, k) so weighed tell each of the rows."""
+        raise NotImplementedError
+
+    def _score(self, worth: Float64Array, own: IntArray) -> float:
+        """What that of all rows ``own`` comes to; higher is better."""
         raise NotImplementedError
 
     # -- rows ------------------------------------------------------------------------
@@ -105,15 +116,38 @@ class NeighborEstimator(BaseEstimator):  # type: ignore[misc]
             raise InvalidArgument(
                 f"choices need two rows at least, to leave one out; n_samples = {len(self.index_)}"
             )
-        lists = leave_one_out(self.index_, choices.most or len(self.index_), recall=self.recall)
         own = live_positions(self.index_)
+        longest = min(choices.most or len(own), len(own) - 1)
+        parts = blocks(len(own), longest)
+
+        @lru_cache(maxsize=1)  # one block, as there usually is, is searched for once
+        def lists(place: int) -> Lists:
+            return leave_one_out(self.index_, longest, recall=self.recall, part=parts[place])
+
+        unit = 1.0
+        if choices.scaled:
+            last = [lists(place).distances[:, -1] for place in range(len(parts))]
+            unit = unit_of(np.concatenate(last))
+        trials = list(choices.trials(unit, longest))
+        judged: list[list[Float64Array]] = [[] for _ in trials]
+        for place, part in enumerate(parts):
+            for values, found in zip(
+                judged, self._judged(trials, lists(place), own[part]), strict=True
+            ):
+                values.append(found)
+        return [
+            trial._replace(score=self._score(np.concatenate(values), own))
+            for trial, values in zip(trials, judged, strict=True)
+        ]
+
+    def _judged(self, trials: list[Trial], lists: Lists, own: IntArray) -> Iterator[Float64Array]:
+        """What each choice is worth for each of the rows ``own``."""
         rows = rows_at(self.index_, own)
-        return score_trials(
-            choices,
-            lists.distances,
-            lambda kernel: self._similarities(kernel, rows, lists.ids),
-            self._scorer(lists.ids, own),
+        weighed = weights_of_trials(
+            trials, lists.distances, lambda kernel: self._similarities(kernel, rows, lists.ids)
         )
+        for weights in weighed:
+            yield self._worth(lists.ids[:, : weights.shape[1]], own, weights)
 
     @property
     def k_(self) -> int | None:

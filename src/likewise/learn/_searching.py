@@ -11,6 +11,7 @@ import numpy.typing as npt
 from likewise._arguments import check_k
 from likewise.errors import InvalidArgument, InvalidType
 from likewise.index import Exact, Index
+from likewise.learn._rounding import check_kept
 
 Float64Array = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -37,7 +38,9 @@ def fitted_index(index: Any, rows: Any, *, n_jobs: int | None = None) -> Any:
 
     Raises:
         InvalidType: neither. InvalidArgument: a graph of other rows. NotFitted: of none.
+        InvalidVector: rows that differ and would not in float32, which indexes keep.
     """
+    check_kept(rows)
     if index is None:
         index = Exact("euclidean", n_jobs=n_jobs)
     elif n_jobs is not None:
@@ -87,29 +90,29 @@ def nearest(index: Any, queries: Any, k: int, *, recall: float | None = None) ->
     return Lists(found.ids, found.distances)
 
 
-def leave_one_out(index: Any, k: int, *, recall: float | None = None) -> Lists:
+def leave_one_out(
+    index: Any, k: int, *, recall: float | None = None, part: slice = slice(None)
+) -> Lists:
     """The ``min(k, rows - 1)`` neighbours of each row of ``index``, itself left out.
 
-    Lists are in order of position, for the rows that are not deleted. A row is left out by its
-    id, not as the first of its list: copies of a row are its neighbours, at distance 0. The lists
-    of a `NeighborGraph` are taken as they are, where they are long enough and its recall is not
-    below ``recall``.
+    Lists are in order of position, for the rows that are not deleted, or a ``part`` of them. A
+    row is left out by its id, not as the first of its list: copies of a row are its neighbours, at
+    distance 0. The lists of a `NeighborGraph` are taken as they are, where they are long enough and
+    its recall is not below ``recall``.
 
     Cost: one search of all rows, in one batch.
     """
     count = len(index)
     if count < 2:
         raise InvalidArgument(f"neighbours of a row need two rows at least; n_samples = {count}")
-    rows, positions = index.rows, index.positions
-    if len(rows) != count:
-        alive = index.alive
-        rows, positions = rows[alive], positions[alive]
     wanted = min(check_k(k), count - 1)
     if _is_graph(index) and index.reaches(wanted) and (recall or 0.0) <= index.recall:
         held: Lists = index.upto(wanted)
-        return held
+        return Lists(held.ids[part], held.distances[part])
+    own = live_positions(index)[part]
+    rows = index.rows[part] if len(index.rows) == count else rows_at(index, own)
     ids, distances = nearest(index, rows, wanted + 1, recall=recall)
-    return without(Lists(ids, distances), positions)
+    return without(Lists(ids, distances), own)
 
 
 def without(lists: Lists, own: IntArray) -> Lists:

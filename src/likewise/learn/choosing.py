@@ -10,8 +10,8 @@ import numpy as np
 from likewise._arguments import check_k
 from likewise.errors import InvalidArgument
 from likewise.kernels import Kernel
-from likewise.learn._checks import Float64Array, IntArray
-from likewise.learn.voting import averages, shares
+from likewise.learn._checks import Float64Array
+from likewise.learn.voting import shares
 from likewise.learn.weighting import Weights, check_temperature, check_weights, weigh
 
 #: What "loo" stands for: numbers of neighbours, and temperatures in units of the median distance.
@@ -100,56 +100,52 @@ class Choices:
                     yield Trial(k, weights, None)
 
 
-def score_trials(
-    choices: Choices,
-    distances: Float64Array,
-    similarities: Callable[[Kernel], Float64Array],
-    score: Callable[[int, Float64Array], float],
-) -> list[Trial]:
-    """Every choice with its score, from lists that leave each row out of its own.
+def unit_of(last: Float64Array) -> float:
+    """What scaled temperatures are multiples of, by distances to the farthest of each list."""
+    return float(np.median(last)) or float(last.max()) or 1.0
+
+
+def weights_of_trials(
+    trials: list[Trial], distances: Float64Array, similarities: Callable[[Kernel], Float64Array]
+) -> Iterator[Float64Array]:
+    """(n, k) weights by each choice, k cut to the lists.
 
     Args:
-        distances: (n, m) of each row to its neighbours, nearest first.
+        distances: (n, m) of rows to their neighbours, nearest first.
         similarities: gives (n, m) values of a kernel for the same pairs.
-        score: what (n, k) weights of the first k neighbours are worth.
 
-    Cost: O(n k) a choice, and what ``score`` takes.
+    Cost: O(n k) a choice.
     """
-    last = distances[:, -1]
-    unit = float(np.median(last)) or float(last.max()) or 1.0
-    values = {id(w): similarities(w) for w in choices.weights if isinstance(w, Kernel)}
-    found = []
-    for trial in choices.trials(unit, distances.shape[1]):
-        k = min(trial.k or distances.shape[1], distances.shape[1])
-        measures = values.get(id(trial.weights), distances)[:, :k]
-        weights = weigh(measures, trial.weights, trial.temperature or 1.0)
-        found.append(trial._replace(score=score(k, weights)))
-    return found
+    kernels = [trial.weights for trial in trials if isinstance(trial.weights, Kernel)]
+    values = {id(kernel): similarities(kernel) for kernel in {id(k): k for k in kernels}.values()}
+    for trial in trials:
+        measures = values.get(id(trial.weights), distances)[:, : trial.k]
+        yield weigh(measures, trial.weights, trial.temperature or 1.0)
 
 
-def accuracy(codes: IntArray, labels: IntArray, weights: Float64Array, classes: int) -> float:
-    """The share of rows whose neighbours vote for their label.
+def hits(codes: Any, labels: Any, weights: Float64Array, classes: int) -> Float64Array:
+    """(n,) 1 for each row whose neighbours vote for its label; the mean is the accuracy.
 
     Args:
         codes: (n, k) of the neighbours. labels: (n,) codes of the rows. weights: (n, k).
 
     Example:
-        >>> accuracy([[0, 0], [1, 0]], [0, 0], np.array([[1.0, 1.0], [2.0, 1.0]]), classes=2)
-        0.5
+        >>> hits([[0, 0], [1, 0]], [0, 0], np.array([[1.0, 1.0], [2.0, 1.0]]), classes=2).tolist()
+        [1.0, 0.0]
     """
-    return _mean_of_blocks(codes, labels, weights, classes, lambda p, y: np.argmax(p, axis=1) == y)
+    return _in_blocks(codes, labels, weights, classes, lambda p, y: np.argmax(p, axis=1) == y)
 
 
-def log_likelihood(codes: IntArray, labels: IntArray, weights: Float64Array, classes: int) -> float:
-    """The mean logarithm of the share that a row's label has among its neighbours.
+def log_shares(codes: Any, labels: Any, weights: Float64Array, classes: int) -> Float64Array:
+    """(n,) the logarithm of the share that each row's label has among its neighbours.
 
-    A share of 0 counts as 1e-12.
+    A share of 0 counts as 1e-12. The mean is the log-likelihood.
 
     Example:
-        >>> round(log_likelihood([[0, 1]], [0], np.array([[1.0, 1.0]]), classes=2), 3)
-        -0.693
+        >>> log_shares([[0, 1]], [0], np.array([[1.0, 1.0]]), classes=2).round(3).tolist()
+        [-0.693]
     """
-    return _mean_of_blocks(
+    return _in_blocks(
         codes,
         labels,
         weights,
@@ -158,34 +154,37 @@ def log_likelihood(codes: IntArray, labels: IntArray, weights: Float64Array, cla
     )
 
 
-def determination(targets: Float64Array, truth: Float64Array, weights: Float64Array) -> float:
+def determination(squares: Float64Array, truth: Float64Array) -> float:
     """R squared: 1 - squared errors / squared distances to the mean; the mean over outputs.
 
     An output that never varies counts 1 if it is met, else 0.
 
+    Args:
+        squares: (n, outputs) squared errors. truth: (n, outputs).
+
     Example:
-        >>> determination([[[1.0]], [[3.0]]], np.array([[1.0], [3.0]]), np.ones((2, 1)))
+        >>> determination(np.zeros((2, 1)), np.array([[1.0], [3.0]]))
         1.0
     """
-    errors = np.square(averages(targets, weights) - truth).sum(axis=0)
+    errors = squares.sum(axis=0)
     spread = np.square(truth - truth.mean(axis=0)).sum(axis=0)
     ratios = np.where(spread > 0, errors / np.where(spread > 0, spread, 1.0), errors > 0)
     return float(np.mean(1.0 - ratios))
 
 
 #: What a classifier may be chosen by.
-SCORINGS = {"accuracy": accuracy, "log_likelihood": log_likelihood}
+SCORINGS = {"accuracy": hits, "log_likelihood": log_shares}
 
 
-def _mean_of_blocks(
+def _in_blocks(
     codes: Any, labels: Any, weights: Float64Array, classes: int, value: Callable[..., Any]
-) -> float:
+) -> Float64Array:
     codes, labels = np.asarray(codes), np.asarray(labels)
-    height, total = max(1, NUMBERS // max(1, classes)), 0.0
+    height, found = max(1, NUMBERS // max(1, classes)), np.empty(len(codes))
     for start in range(0, len(codes), height):
         part = slice(start, start + height)
-        total += float(np.sum(value(shares(codes[part], weights[part], classes), labels[part])))
-    return total / len(codes)
+        found[part] = value(shares(codes[part], weights[part], classes), labels[part])
+    return found
 
 
 def _is_loo(value: Any) -> bool:

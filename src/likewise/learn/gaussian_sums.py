@@ -82,6 +82,13 @@ def left_out_bandwidth(rows: Any, weights: Any, *, n_jobs: int = 1) -> float:
 
     rows = np.asarray(rows, dtype=np.float64)
     weights = np.asarray(weights, dtype=np.float64)
+    copies = np.unique(rows + 0.0, axis=0, return_counts=True)[1]  # of sums, distances are not 0
+    if copies.min() > 1:
+        raise InvalidArgument(
+            f"every row has a copy ({len(rows)} rows, {len(copies)} different), so that leaving "
+            "one out says the smallest bandwidth is best; give each row once, with its count as "
+            'sample_weight, or a number, or "scott"'
+        )
     shares, logs, dim = weights / weights.sum(), np.log(weights), rows.shape[1]
 
     def mean_square(bandwidth: float) -> Float64Array:
@@ -105,11 +112,6 @@ def left_out_bandwidth(rows: Any, weights: Any, *, n_jobs: int = 1) -> float:
 
     least = np.sqrt(shares @ mean_square(0.0) / dim)
     most = np.sqrt(shares @ mean_square(np.inf) / dim)
-    if least == 0:
-        raise InvalidArgument(
-            "every row has a copy, so that leaving one out says the smallest bandwidth is best; "
-            'give a number, or "scott"'
-        )
     if least == most:
         return float(least)
 

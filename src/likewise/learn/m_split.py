@@ -10,11 +10,13 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
 from likewise._arguments import check_count, check_jobs, check_k, suggest_arguments
 from likewise._workers import map_on_cores
-from likewise.errors import InvalidArgument
+from likewise.errors import InvalidArgument, InvalidType
 from likewise.index import Index
 from likewise.learn._checks import check_labels, check_learnt, check_rows
 from likewise.learn._numbers import check_generator, check_numbers
+from likewise.learn._rounding import as_kept
 from likewise.learn._searching import fitted_index, nearest
+from likewise.learn.neighbor_graph import NeighborGraph
 from likewise.learn.voting import shares
 
 Float64Array = npt.NDArray[np.float64]
@@ -90,12 +92,19 @@ class _MSplit(BaseEstimator):  # type: ignore[misc]
         self.n_jobs = n_jobs
 
     def _fit(self, rows: Float64Array) -> None:
+        if isinstance(self.index, NeighborGraph):
+            raise InvalidType(
+                "index must be one of likewise.index, of which each part has its own; a "
+                "NeighborGraph holds the lists of all rows: give an index of the kind of "
+                "graph.index, or leave it None"
+            )
         parts, k = check_count("parts", self.parts), check_k(self.k)
         check_jobs(self.n_jobs)
         self.part_rows_ = split_rows(len(rows), parts, check_generator(self.random_state))
         self.kept_ = self._kept(len(self.part_rows_), k)
+        held = as_kept(rows)
         self.indexes_ = self._on_parts(
-            lambda part: fitted_index(self.index, rows[part]), self.part_rows_
+            lambda part: fitted_index(self.index, held[part]), self.part_rows_
         )
 
     def _kept(self, parts: int, k: int) -> int:

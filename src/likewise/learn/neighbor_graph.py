@@ -26,6 +26,7 @@ from likewise.learn._building import (
     searched,
 )
 from likewise.learn._lists import entering, joined, padded
+from likewise.learn._rounding import check_kept
 from likewise.learn._searching import Float64Array, IntArray, Lists
 from likewise.results import Neighbours, SearchInfo
 from likewise.vectors import Float32Array, as_dense
@@ -190,14 +191,15 @@ class NeighborGraph:
 
         Raises:
             InvalidVector, DimensionMismatch, InvalidType: ``X`` is not rows of numbers, or has
-                a zero row under cosine. OverLimit: `plan` says more than ``memory_limit``. The
-                graph is then as it was.
+                a zero row under cosine, or rows that differ and would not in float32.
+            OverLimit: `plan` says more than ``memory_limit``. The graph is then as it was.
 
         Example:
             >>> NeighborGraph(k=1).fit([[0.0], [1.0], [3.0]]).distances.tolist()
             [[1.0], [1.0], [2.0]]
         """
         index = self._unfitted()
+        check_kept(X)
         rows = as_dense(X, metric=metric_of(index), what="X")
         self._refuse_over_limit(*rows.shape)
         index.fit(rows)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -189,7 +189,7 @@ class NeighborsClassifier(ClassifierMixin, NeighborEstimator):  # type: ignore[m
 
     def leave_one_out_proba(self) -> Float64Array:
         """(rows, classes) of the rows there are, each by the others. Cost: one search of them."""
-        return self._counted(each_left_out(self))
+        return np.concatenate([self._counted(found) for found in each_left_out(self)])
 
     def without_each_proba(self, X: Any) -> tuple[Float64Array, IntArray, Float64Array]:
         """What `predict_proba` gives, and what it would give were a neighbour not there.
@@ -263,6 +263,10 @@ class NeighborsClassifier(ClassifierMixin, NeighborEstimator):  # type: ignore[m
                 f"scoring must be one of {', '.join(choosing.SCORINGS)}; got {self.scoring!r:.60}"
             )
 
-    def _scorer(self, ids: IntArray, own: IntArray) -> Callable[[int, Float64Array], float]:
-        codes, score = self._memory.codes, choosing.SCORINGS[self.scoring]
-        return lambda k, w: score(codes[ids[:, :k]], codes[own], w, len(self.classes_))
+    def _worth(self, ids: IntArray, own: IntArray, weights: Float64Array) -> Float64Array:
+        codes = self._memory.codes
+        told = choosing.SCORINGS[self.scoring]
+        return told(codes[ids], codes[own], weights, len(self.classes_))
+
+    def _score(self, worth: Float64Array, own: IntArray) -> float:
+        return float(worth.mean())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
@@ -116,7 +115,8 @@ class NeighborsRegressor(MultiOutputMixin, RegressorMixin, NeighborEstimator):  
 
         Cost: one search of them.
         """
-        return self._averaged(each_left_out(self))
+        found = [self._averaged(part) for part in each_left_out(self)]
+        return tuple(np.concatenate(column) for column in zip(*found, strict=True))
 
     def without_each_means(
         self, X: Any
@@ -167,6 +167,8 @@ class NeighborsRegressor(MultiOutputMixin, RegressorMixin, NeighborEstimator):  
             measures=found.measures[i],
         )
 
-    def _scorer(self, ids: IntArray, own: IntArray) -> Callable[[int, Float64Array], float]:
-        targets = self._targets
-        return lambda k, w: choosing.determination(targets[ids[:, :k]], targets[own], w)
+    def _worth(self, ids: IntArray, own: IntArray, weights: Float64Array) -> Float64Array:
+        return np.square(averages(self._targets[ids], weights) - self._targets[own])
+
+    def _score(self, worth: Float64Array, own: IntArray) -> float:
+        return choosing.determination(worth, self._targets[own])

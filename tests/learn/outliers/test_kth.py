@@ -13,7 +13,7 @@ from likewise.errors import (
     NotFitted,
 )
 from likewise.index import Exact
-from likewise.learn import NeighborOutliers, neighbor_distance
+from likewise.learn import NeighborGraph, NeighborOutliers, neighbor_distance
 from likewise.learn.outliers._fitted_rows import RowLookup, other_neighbours
 from likewise.testing.estimator import EstimatorConformance
 
@@ -52,9 +52,9 @@ def test_the_distance_to_the_kth_neighbour(score, k):
     np.testing.assert_allclose(detector.score_samples(X), detector.training_scores_)
 
 
-def test_normalized_rows_are_compared_by_direction():
+def test_normalised_rows_are_compared_by_direction():
     X, new = rows_of(), rows_of(30, seed=1)
-    detector = NeighborOutliers(k=3, normalize=True).fit(X)
+    detector = NeighborOutliers(k=3, normalise=True).fit(X)
     cosine = NeighborOutliers(Exact("cosine"), k=3).fit(X)
     angles = np.sqrt(-2 * cosine.score_samples(new))  # |u - v|^2 = 2 (1 - cos)
     np.testing.assert_allclose(detector.score_samples(new), -angles, rtol=1e-5)
@@ -170,7 +170,7 @@ def test_neighbours_without_a_row_itself_are_those_of_leaving_one_out():
             "row 1 a str",
         ),
         ({"by_class": True}, [[1.0]], [0], InvalidArgument, "n_samples = 1"),
-        ({"normalize": True}, [[1.0], [0.0]], None, InvalidVector, "row 1 is zero"),
+        ({"normalise": True}, [[1.0], [0.0]], None, InvalidVector, "row 1 is zero"),
     ],
 )
 def test_impossible_arguments(options, X, y, error, words):
@@ -181,3 +181,13 @@ def test_impossible_arguments(options, X, y, error, words):
 def test_the_function_refuses_what_has_no_neighbours():
     with pytest.raises(DimensionMismatch, match=r"k >= 1; got shape \(3, 0\)"):
         neighbor_distance(np.zeros((3, 0)))
+
+
+def test_a_graph_of_rows_that_are_not_normalised_is_refused_with_a_way_out():
+    X = np.random.default_rng(0).normal(size=(30, 2))
+    with pytest.raises(InvalidArgument, match=r"divided by their lengths: .* normalise=False"):
+        NeighborOutliers(NeighborGraph(5).fit(X), k=3, normalise=True).fit(X)
+    unit = X / np.linalg.norm(X, axis=1, keepdims=True)
+    ours = NeighborOutliers(NeighborGraph(5).fit(unit), k=3).fit(unit)
+    whole = NeighborOutliers(k=3, normalise=True).fit(X)
+    np.testing.assert_allclose(ours.training_scores_, whole.training_scores_, rtol=1e-5)

@@ -9,6 +9,7 @@ from sklearn.neighbors import LocalOutlierFactor as Theirs
 from likewise.errors import InvalidArgument, InvalidType, NotFitted
 from likewise.index import Exact, Graph
 from likewise.learn import LocalOutlierFactor
+from likewise.learn.outliers.lof import reachability_density
 from likewise.testing.estimator import EstimatorConformance
 
 
@@ -103,3 +104,11 @@ def test_impossible_arguments(options, error, words):
 def test_one_row_has_no_neighbours():
     with pytest.raises(InvalidArgument, match="n_samples = 1"):
         LocalOutlierFactor().fit([[1.0, 2.0]])
+
+
+def test_negative_distances_are_refused():
+    X = np.random.default_rng(0).normal(size=(30, 2))
+    with pytest.raises(InvalidArgument, match=r"at least 0; got -.* the metric dot"):
+        LocalOutlierFactor(Exact("dot"), k=3).fit(X)
+    with pytest.raises(InvalidArgument, match="at least 0"):
+        reachability_density([[0]], [[-1.0]], radii=np.array([3.0]))

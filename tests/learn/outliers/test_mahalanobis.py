@@ -153,13 +153,13 @@ def test_constant_columns_and_equal_rows():
     assert np.isfinite(MahalanobisOutliers().fit(X).score_samples(X)).all()
     with pytest.raises(InvalidArgument, match="of 5 numbers has rank 4"):
         MahalanobisOutliers(shrinkage=None).fit(X)
-    with pytest.raises(InvalidArgument, match="has rank 0"):
+    with pytest.raises(InvalidArgument, match="all 9 are the same"):
         MahalanobisOutliers().fit(np.ones((9, 2)))
 
 
 def test_by_direction():
     X = rows_of()
-    detector = MahalanobisOutliers(normalize=True).fit(X)
+    detector = MahalanobisOutliers(normalise=True).fit(X)
     np.testing.assert_allclose(detector.score_samples(9 * X), detector.training_scores_)
 
 
@@ -222,6 +222,19 @@ def test_impossible_arguments(options, error, words):
 
 def test_impossible_rows():
     with pytest.raises(InvalidVector, match="row 2 is zero"):
-        MahalanobisOutliers(normalize=True).fit([[1.0], [2.0], [0.0]])
+        MahalanobisOutliers(normalise=True).fit([[1.0], [2.0], [0.0]])
     with pytest.raises(InvalidArgument, match="n_samples = 1"):
         MahalanobisOutliers().fit([[1.0]])
+
+
+@pytest.mark.parametrize("arguments", [{}, {"reduce": "pca"}, {"shrinkage": None}])
+def test_rows_that_are_all_the_same_have_no_spread(arguments):
+    with pytest.raises(InvalidArgument, match="rows that differ; all 20 are the same"):
+        MahalanobisOutliers(**arguments).fit(np.full((20, 3), 0.3))
+
+
+def test_what_pca_can_do_is_said():
+    X = np.random.default_rng(0).normal(size=(40, 2)) @ np.ones((2, 5)) + np.arange(5)
+    with pytest.raises(InvalidArgument, match='or reduce="pca" with components=1'):
+        MahalanobisOutliers(reduce="pca", shrinkage=None).fit(X)
+    MahalanobisOutliers(reduce="pca", components=1, shrinkage=None).fit(X)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from likewise._arguments import check_count, suggest_arguments
+from likewise.learn._rounding import as_kept
 from likewise.learn._searching import fitted_index, leave_one_out
-from likewise.learn.active._candidates import Candidates, Float64Array, IntArray, as_ids
+from likewise.learn.active._candidates import Candidates, IntArray, as_ids
 from likewise.learn.active._clusters import clusters
+from likewise.vectors import Float32Array
 
 
 @suggest_arguments
@@ -46,6 +48,7 @@ def typicality(
     centres = pool[:0] if candidates.centres is None else candidates.centres
     rows = np.concatenate([pool, centres])
     labels = clusters(rows, min(len(centres) + n, most), candidates.rng)
+    held = as_kept(rows)
     count = int(labels.max()) + 1
     sizes = np.bincount(labels, minlength=count)
     labelled = np.bincount(labels[len(pool) :], minlength=count)
@@ -57,14 +60,14 @@ def typicality(
         order = np.lexsort((-sizes, labelled, sizes < least, free == 0))
         cluster = int(order[0])
         if cluster not in waiting:
-            waiting[cluster] = _most_typical(rows, np.flatnonzero(labels == cluster), len(pool), k)
+            waiting[cluster] = _most_typical(held, np.flatnonzero(labels == cluster), len(pool), k)
         chosen.append(waiting[cluster].pop(0))
         labelled[cluster] += 1
         free[cluster] -= 1
     return as_ids(chosen)
 
 
-def _most_typical(rows: Float64Array, members: IntArray, pool: int, k: int) -> list[int]:
+def _most_typical(rows: Float32Array, members: IntArray, pool: int, k: int) -> list[int]:
     """Those of ``members`` that are rows of the pool, most typical first."""
     away = np.zeros(len(members))
     if len(members) > 1:

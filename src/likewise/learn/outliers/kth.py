@@ -12,6 +12,7 @@ from likewise.errors import DimensionMismatch, InvalidArgument
 from likewise.index import Index
 from likewise.learn._checks import check_labels, check_rows
 from likewise.learn._searching import IntArray, fitted_index, leave_one_out
+from likewise.learn.neighbor_graph import NeighborGraph
 from likewise.learn.outliers._detector import Detector, unit_rows
 from likewise.learn.outliers._fitted_rows import RowLookup, other_neighbours
 
@@ -55,7 +56,7 @@ class NeighborOutliers(Detector):
         k: how many neighbours, at most n - 1. 5 finds single odd rows; for out-of-distribution
             features of a network Sun et al. take 50 for 50,000 rows, and 1,000 for 10^6.
         aggregate: "kth", or "mean" of the k distances.
-        normalize: divide rows by their lengths first, as Sun et al. do: lengths tell more of the
+        normalise: divide rows by their lengths first, as Sun et al. do: lengths tell more of the
             network's confidence than of its domain, and a long row is far from all.
         by_class: the k-th neighbour within each class of ``y``, and the least of these distances.
             A small class is not swamped by a large one beside it. A class of fewer rows has so
@@ -69,7 +70,7 @@ class NeighborOutliers(Detector):
 
     Raises:
         InvalidArgument, InvalidType: an impossible argument, or no labels with ``by_class``.
-        InvalidVector: NaN, infinity, or a zero row to normalize.
+        InvalidVector: NaN, infinity, or a zero row to normalise.
 
     Cost: one search of all rows (with ``by_class`` one among each class); a query, one search.
 
@@ -93,7 +94,7 @@ class NeighborOutliers(Detector):
         k: int = 5,
         *,
         aggregate: Literal["kth", "mean"] = "kth",
-        normalize: bool = False,
+        normalise: bool = False,
         by_class: bool = False,
         contamination: float = 0.05,
         recall: float | None = None,
@@ -101,7 +102,7 @@ class NeighborOutliers(Detector):
         self.index = index
         self.k = k
         self.aggregate = aggregate
-        self.normalize = normalize
+        self.normalise = normalise
         self.by_class = by_class
         self.contamination = contamination
         self.recall = recall
@@ -114,7 +115,7 @@ class NeighborOutliers(Detector):
         rows = self._placed(check_rows(self, X, reset=True))
         if self.by_class:
             self.classes_, self._labels = check_labels(y, len(rows))
-        self.index_ = fitted_index(self.index, rows)
+        self.index_ = self._indexed(rows)
         self._lookup = RowLookup(self.index_.rows)
         if not self.by_class:
             lists = leave_one_out(self.index_, self.k, recall=self.recall)
@@ -123,8 +124,19 @@ class NeighborOutliers(Detector):
             raise InvalidArgument(f"a row needs another to be near; n_samples = {len(rows)}")
         return self._keep(-self._by_class(rows, np.arange(len(rows))))
 
+    def _indexed(self, rows: Float64Array) -> Any:
+        try:
+            return fitted_index(self.index, rows)
+        except InvalidArgument as error:
+            if not (self.normalise and isinstance(self.index, NeighborGraph)):
+                raise
+            raise InvalidArgument(
+                f"{error}. With normalise=True the rows compared are those of X divided by their "
+                "lengths: make the graph of such rows, and fit them with normalise=False"
+            ) from None
+
     def _placed(self, rows: Float64Array) -> Float64Array:
-        return unit_rows(rows) if self.normalize else rows
+        return unit_rows(rows) if self.normalise else rows
 
     def _scores(self, rows: Float64Array) -> Float64Array:
         placed = self._placed(rows)

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from likewise._arguments import check_k, suggest_arguments
+from likewise.errors import InvalidArgument
 from likewise.index import Index
 from likewise.learn._checks import check_rows
 from likewise.learn._searching import fitted_index, leave_one_out
@@ -30,10 +31,20 @@ def reachability_density(ids: Any, distances: Any, radii: Any) -> Float64Array:
     Returns:
         (m,) densities; at most 1e10, that of a row with k copies.
 
+    Raises:
+        InvalidArgument: a distance below 0, as of the metric dot.
+
     Example:
         >>> reachability_density([[0, 1]], [[1.0, 4.0]], radii=np.array([3.0, 2.0])).round(3)
         array([0.286])
     """
+    least = np.min(distances, initial=0.0)
+    if least < 0:
+        raise InvalidArgument(
+            f"densities need distances of at least 0; got {least:.3g}, as the metric dot gives; "
+            "use an index by another metric, such as euclidean or cosine, or score by distance: "
+            "NeighborOutliers (of a collection: method='distance')"
+        )
     reach = np.maximum(distances, np.asarray(radii, dtype=np.float64)[np.asarray(ids)])
     return np.asarray(1.0 / (reach.mean(axis=1) + LEAST))
 
@@ -80,7 +91,8 @@ class LocalOutlierFactor(Detector):
         training_scores_, offset_: see `Detector`. index_: the index with the rows.
 
     Raises:
-        InvalidArgument, InvalidType, InvalidVector: an impossible argument, or NaN.
+        InvalidArgument, InvalidType, InvalidVector: an impossible argument, NaN, or distances
+        below 0 (of the metric dot).
 
     Cost: one search of all rows; a query, one search.
 

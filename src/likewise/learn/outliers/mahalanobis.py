@@ -34,7 +34,8 @@ def whitening(covariance: Any) -> Float64Array:
     if rank < len(values):
         raise InvalidArgument(
             f"the covariance of {len(values)} numbers has rank {rank}, so no distance to its mean "
-            'is defined; use shrinkage="ledoit-wolf", reduce="pca", or leave out constant columns'
+            'is defined; use shrinkage="ledoit-wolf", or leave out constant columns'
+            + (f', or reduce="pca" with components={rank}' if rank else " (here all are)")
         )
     return np.asarray(vectors / np.sqrt(values))
 
@@ -72,7 +73,7 @@ class MahalanobisOutliers(Detector):
             new rows among the fitted ones, so far outliers can look normal.
         components: of "pca" (None: a fifth of the rows, at most 256) and "umap" (None: 2).
         standardize: divide each number by its standard deviation first.
-        normalize: divide each row by its length, before that (Mahalanobis++, 2025).
+        normalise: divide each row by its length, before that (Mahalanobis++, 2025).
         shrinkage: of the covariance to a multiple of I: "ledoit-wolf" chooses, a number in [0, 1]
             says how far, None takes it as it is and refuses a singular one.
         by_class: with the labels ``y``, see above.
@@ -113,7 +114,7 @@ class MahalanobisOutliers(Detector):
         components: int | None = None,
         *,
         standardize: bool = True,
-        normalize: bool = False,
+        normalise: bool = False,
         shrinkage: Literal["ledoit-wolf"] | float | None = "ledoit-wolf",
         by_class: bool = False,
         relative: bool = False,
@@ -124,7 +125,7 @@ class MahalanobisOutliers(Detector):
         self.reduce = reduce
         self.components = components
         self.standardize = standardize
-        self.normalize = normalize
+        self.normalise = normalise
         self.shrinkage = shrinkage
         self.by_class = by_class
         self.relative = relative
@@ -140,10 +141,15 @@ class MahalanobisOutliers(Detector):
         rows = check_rows(self, X, reset=True)
         if len(rows) < 2:
             raise InvalidArgument(f"a spread needs two rows at least; n_samples = {len(rows)}")
+        if not (rows != rows[0]).any():
+            raise InvalidArgument(
+                f"a spread needs rows that differ; all {len(rows)} are the same, and any other is "
+                "an outlier"
+            )
         places = np.zeros(len(rows), dtype=np.int64)
         if self.by_class:
             self.classes_, places = check_labels(y, len(rows))
-        rows = unit_rows(rows) if self.normalize else rows
+        rows = unit_rows(rows) if self.normalise else rows
         spread = rows.std(axis=0) if self.standardize else np.ones(rows.shape[1])
         # Constant columns come out as rounding: they are left as they are.
         self._spread = np.where(spread > 1e-12 * np.abs(rows).max(axis=0), spread, 1.0)
@@ -161,7 +167,7 @@ class MahalanobisOutliers(Detector):
         return self._keep(self._reduced_scores(rows, reduced))
 
     def _scores(self, rows: Float64Array) -> Float64Array:
-        placed = (unit_rows(rows) if self.normalize else rows) / self._spread
+        placed = (unit_rows(rows) if self.normalise else rows) / self._spread
         return self._reduced_scores(placed, self.reduction_(placed))
 
     def _reduced_scores(self, rows: Float64Array, reduced: Float64Array) -> Float64Array:

@@ -64,11 +64,6 @@ def _far(lists: RowLists) -> Float64Array:
 
 
 def _sparse(lists: RowLists) -> Float64Array:
-    if lists.distances.size and lists.distances.min() < 0:
-        raise InvalidArgument(
-            "method='lof' needs distances of at least 0; the field's metric gives negative ones: "
-            "use method='distance'"
-        )
     densities = reachability_density(lists.places, lists.distances, lists.distances[:, -1])
     return local_outlier_factor(lists.places, densities, densities)
 
