@@ -5,7 +5,7 @@ import pytest
 
 from likewise.errors import InvalidArgument
 from likewise.learn import RanPAC
-from likewise.learn.means._classifier import unit
+from likewise.learn._unit import unit
 from likewise.testing.estimator import EstimatorConformance
 from tests.learn.means._histories import history, rows
 

@@ -191,3 +191,11 @@ def test_a_graph_of_rows_that_are_not_normalised_is_refused_with_a_way_out():
     ours = NeighborOutliers(NeighborGraph(5).fit(unit), k=3).fit(unit)
     whole = NeighborOutliers(k=3, normalise=True).fit(X)
     np.testing.assert_allclose(ours.training_scores_, whole.training_scores_, rtol=1e-5)
+
+
+def test_lengths_beyond_float64_do_not_matter():
+    X = np.random.default_rng(0).normal(size=(30, 2))
+    scores = NeighborOutliers(k=3, normalise=True).fit(X).training_scores_
+    for scale in (1e-200, 1e200):
+        scaled = NeighborOutliers(k=3, normalise=True).fit(X * scale).training_scores_
+        np.testing.assert_allclose(scaled, scores, rtol=1e-5)

@@ -186,27 +186,3 @@ def check_priors(priors: Any) -> None:
 
 def _plain(label: Any) -> Any:
     return label.item() if isinstance(label, np.generic) else label
-
-
-def halved(values: Float64Array) -> Float64Array:
-    """(n,) sums along rows, by halves: the same bits whatever rows come with a row.
-
-    BLAS and numpy's sums may add in another order when there are other rows beside it.
-    """
-    while values.shape[1] > 1:
-        half = (values.shape[1] + 1) // 2
-        rest = values.shape[1] - half
-        folded = values[:, :half].copy()
-        folded[:, :rest] += values[:, half:]
-        values = folded
-    return values[:, 0]
-
-
-def unit(rows: Float64Array) -> Float64Array:
-    """Rows of length 1, but zeros as they are; each by itself alone, to the last bit."""
-    largest = np.abs(rows).max(axis=1, initial=0.0)
-    # By a power of two, which rounds nothing; squares of tiny or huge numbers leave float64.
-    exponent = np.where(largest > 0, np.frexp(largest)[1], 0)[:, None]
-    scaled = np.ldexp(rows, -exponent)
-    length = np.sqrt(halved(scaled * scaled))
-    return np.asarray(scaled / np.where(length > 0, length, 1.0)[:, None])

@@ -9,7 +9,8 @@ from scipy.spatial.distance import cdist
 
 from likewise._arguments import check_number, suggest_arguments
 from likewise.errors import InvalidArgument, InvalidVector
-from likewise.learn.means._classifier import ProbableClassifier, unit
+from likewise.learn._unit import unit
+from likewise.learn.means._classifier import ProbableClassifier
 from likewise.learn.means._limbs import Float64Array
 from likewise.learn.means._sums import ClassSums
 

@@ -9,7 +9,8 @@ from scipy.linalg import cho_factor, cho_solve
 
 from likewise._arguments import check_count, check_number, suggest_arguments
 from likewise.errors import InvalidArgument
-from likewise.learn.means._classifier import SumsClassifier, unit
+from likewise.learn._unit import unit
+from likewise.learn.means._classifier import SumsClassifier
 from likewise.learn.means._limbs import BITS, Float64Array
 
 #: Weights of the projection are whole multiples of 2^-8; rows of length 1, of 2^-31: their products

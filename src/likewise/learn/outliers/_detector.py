@@ -9,7 +9,7 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator, OutlierMixin
 
 from likewise._arguments import check_number, suggest_arguments
-from likewise.errors import InvalidArgument, InvalidVector, NotFitted
+from likewise.errors import InvalidArgument, NotFitted
 from likewise.learn._checks import check_learnt, check_rows
 from likewise.learn.outliers.p_values import (
     benjamini_hochberg,
@@ -131,13 +131,3 @@ class Detector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
 
 def _signs(decisions: Float64Array) -> IntArray:
     return np.where(decisions < 0, -1, 1).astype(np.int64)
-
-
-def unit_rows(rows: Float64Array) -> Float64Array:
-    """Rows divided by their euclidean lengths."""
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    if not lengths.all():
-        row = int(np.argmin(lengths))
-        raise InvalidVector(f"row {row} is zero and has no direction; leave it out of normalizing")
-    scaled: Float64Array = rows / lengths
-    return scaled

@@ -12,8 +12,9 @@ from likewise.errors import DimensionMismatch, InvalidArgument
 from likewise.index import Index
 from likewise.learn._checks import check_labels, check_rows
 from likewise.learn._searching import IntArray, fitted_index, leave_one_out
+from likewise.learn._unit import directions
 from likewise.learn.neighbor_graph import NeighborGraph
-from likewise.learn.outliers._detector import Detector, unit_rows
+from likewise.learn.outliers._detector import Detector
 from likewise.learn.outliers._fitted_rows import RowLookup, other_neighbours
 
 Float64Array = npt.NDArray[np.float64]
@@ -136,7 +137,7 @@ class NeighborOutliers(Detector):
             ) from None
 
     def _placed(self, rows: Float64Array) -> Float64Array:
-        return unit_rows(rows) if self.normalise else rows
+        return directions(rows) if self.normalise else rows
 
     def _scores(self, rows: Float64Array) -> Float64Array:
         placed = self._placed(rows)

@@ -10,7 +10,8 @@ import numpy.typing as npt
 from likewise._arguments import check_number, suggest_arguments
 from likewise.errors import InvalidArgument
 from likewise.learn._checks import check_labels, check_rows
-from likewise.learn.outliers._detector import Detector, unit_rows
+from likewise.learn._unit import directions
+from likewise.learn.outliers._detector import Detector
 from likewise.learn.outliers._reducing import Reduction
 
 Float64Array = npt.NDArray[np.float64]
@@ -149,7 +150,7 @@ class MahalanobisOutliers(Detector):
         places = np.zeros(len(rows), dtype=np.int64)
         if self.by_class:
             self.classes_, places = check_labels(y, len(rows))
-        rows = unit_rows(rows) if self.normalise else rows
+        rows = directions(rows) if self.normalise else rows
         spread = rows.std(axis=0) if self.standardize else np.ones(rows.shape[1])
         # Constant columns come out as rounding: they are left as they are.
         self._spread = np.where(spread > 1e-12 * np.abs(rows).max(axis=0), spread, 1.0)
@@ -167,7 +168,7 @@ class MahalanobisOutliers(Detector):
         return self._keep(self._reduced_scores(rows, reduced))
 
     def _scores(self, rows: Float64Array) -> Float64Array:
-        placed = (unit_rows(rows) if self.normalise else rows) / self._spread
+        placed = (directions(rows) if self.normalise else rows) / self._spread
         return self._reduced_scores(placed, self.reduction_(placed))
 
     def _reduced_scores(self, rows: Float64Array, reduced: Float64Array) -> Float64Array:

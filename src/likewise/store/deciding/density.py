@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from likewise._arguments import check_number
 from likewise.errors import InvalidArgument, UnknownMetric
+from likewise.learn._unit import directions
 from likewise.learn.density import BANDWIDTHS
 from likewise.learn.gaussian_sums import log_sums
 from likewise.store.batch import Id
@@ -113,7 +114,7 @@ def answers(field: Gaussians, queries: Any, connection: sqlite3.Connection) -> l
 def scaled(vectors: Any, unit: bool) -> Float64Array:
     """In float64; at length 1 where ``unit``."""
     rows: Float64Array = np.asarray(vectors, dtype=np.float64)
-    return rows / np.linalg.norm(rows, axis=1, keepdims=True) if unit else rows
+    return directions(rows) if unit else rows
 
 
 def _width(bandwidth: Any, centres: Float64Array) -> float:

@@ -12,6 +12,7 @@ import numpy as np
 
 from likewise.errors import InvalidArgument
 from likewise.filters import Filter
+from likewise.learn._unit import directions
 from likewise.learn.active import SELECTIONS, UNCERTAINTIES, suggest
 from likewise.metrics import resolve
 from likewise.store.batch import Id
@@ -135,7 +136,10 @@ def _places(
     if selection == "random":
         return suggest(pool.vectors, n, selection=selection, random_state=seed)
     unit = resolve(view.settings.dense[field].metric or "cosine").name == "cosine"
-    features, labelled_ = (_unit(rows.vectors) if unit else rows.vectors for rows in (pool, known))
+    features, labelled_ = (
+        directions(rows.vectors.astype(np.float64)) if unit else rows.vectors
+        for rows in (pool, known)
+    )
     return suggest(
         features,
         n,
@@ -144,11 +148,6 @@ def _places(
         copies="keep",
         random_state=seed,
     )
-
-
-def _unit(rows: Any) -> Any:
-    long = rows.astype(np.float64)
-    return long / np.linalg.norm(long, axis=1, keepdims=True)
 
 
 def _nearest(
