@@ -21,7 +21,7 @@ class TestRegressor(EstimatorConformance):
     takes_jobs = True
 
     def make(self, **options):
-        return MSplitNeighborsRegressor(**{"parts": 5, "k": 2, **options})
+        return MSplitNeighborsRegressor(**options)
 
 
 def data(seed=0, n=83):

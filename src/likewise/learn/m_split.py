@@ -72,7 +72,7 @@ class _MSplit(BaseEstimator):  # type: ignore[misc]
     @suggest_arguments
     def __init__(
         self,
-        parts: int = 20,
+        parts: int = 10,
         *,
         k: int = 1,
         aggregate: Literal["all", "nearest"] = "all",
